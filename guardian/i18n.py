@@ -1,0 +1,51 @@
+"""Chinese and English: every text a person reads passes through ``_`` here.
+
+Message ids are the English texts. Statements in the log carry codes and figures, never prose, so that they
+mean the same in every language.
+"""
+
+import gettext
+import os
+from pathlib import Path
+
+DOMAIN = "guardian"
+LANGUAGES = {"zh": "zh_CN", "en": "en"}
+_LOCALES = Path(__file__).resolve().parent / "locale"
+
+_active: gettext.NullTranslations = gettext.NullTranslations()
+_language = "en"
+
+
+def use(language: str) -> None:
+    """Speak ``language`` (``zh`` or ``en``) from now on, in this process."""
+    global _active, _language  # noqa: PLW0603  one process speaks one language; the hub will bind it per request
+    _language = language if language in LANGUAGES else "en"
+    locale = LANGUAGES[_language]
+    _active = gettext.translation(DOMAIN, _LOCALES, [locale], fallback=True)
+    # click asks the standard library's gettext for its own few words ("Usage:", "Options:").
+    gettext.bindtextdomain(DOMAIN, str(_LOCALES))
+    gettext.textdomain(DOMAIN)
+    os.environ["LANGUAGE"] = locale
+
+
+def language() -> str:
+    """The language in use: ``zh`` or ``en``."""
+    return _language
+
+
+def preferred(environ: dict[str, str] | os._Environ[str] = os.environ) -> str:
+    """The language that LC_ALL, LC_MESSAGES or LANG ask for; English when they ask for none of ours."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environ.get(name):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
+
+
+def _(text: str) -> str:
+    """``text`` in the language in use."""
+    return _active.gettext(text)
+
+
+def N_(text: str) -> str:  # noqa: N802  the field's name for "mark, translate later"
+    """Mark ``text`` for the catalogue without translating it yet."""
+    return text

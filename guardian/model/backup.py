@@ -1,0 +1,111 @@
+"""Repositories, snapshots and runs of backups."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from guardian.model.border import Heard, Sha256, Stated
+from guardian.model.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A source of a system, and the repository it is backed up to.
+
+    ``repository`` is the configured name; ``key`` names the concrete repository after ``{tenant}``, ``{system}``
+    and ``{host}`` were filled in: two targets with one URL have one key.
+    """
+
+    system: str
+    source: str
+    repository: str
+    key: str
+
+    @property
+    def ref(self) -> str:
+        """``system/source``, as the command line names it."""
+        return f"{self.system}/{self.source}"
+
+
+class Snapshot(Heard):
+    """A point in time in a repository, as ``restic snapshots --json`` shows it."""
+
+    id: Sha256
+    tree: Sha256
+    time: datetime
+    hostname: str = ""
+    username: str = ""
+    paths: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    original: str | None = None
+
+    def tag(self, name: str) -> str | None:
+        """The value of the tag ``name=value``, if there is one."""
+        return next((t.partition("=")[2] for t in self.tags if t.startswith(f"{name}=")), None)
+
+
+class Counts(Stated):
+    """Measured figures of one backup. Bytes are before deduplication; ``added_bytes`` is what the repository grew by."""
+
+    files: int = 0
+    directories: int = 0
+    bytes: int = 0
+    added_bytes: int = 0
+    files_new: int = 0
+    files_changed: int = 0
+    files_unmodified: int = 0
+
+
+class FileDigest(Stated):
+    """A file of the source whose content was hashed at the source, unchanged since before the run began."""
+
+    path: str
+    size: int
+    sha256: Sha256
+
+
+class SourceSample(Stated):
+    """The seeded sample of source files that a backup took digests of.
+
+    Files are ranked by HMAC-SHA-256(``seed``, path); the first that fit 64 files and 64 MiB and did not change
+    during the run are in. ``frame`` counts the regular files they were drawn from.
+    """
+
+    seed: Sha256
+    frame: int
+    files: tuple[FileDigest, ...] = ()
+    too_large: int = 0
+    unstable: int = 0
+    unreadable: int = 0
+    cut: int = Field(0, description="left out to keep the receipt under its size limit")
+
+
+class StreamDigest(Stated):
+    """What a producer sent through the pump: the whole content of a streamed source."""
+
+    path: str
+    bytes: int
+    sha256: Sha256
+
+
+RunOutcome = Literal["complete", "partial", "failed", "skipped"]
+
+
+class BackupRun(Stated):
+    """One attempt to back up one source, and what came of it. Outcomes are data."""
+
+    run_id: str
+    system: str
+    source: str
+    repository: str
+    outcome: RunOutcome
+    reasons: tuple[Reason, ...] = ()
+    started: str
+    ended: str
+    duration_seconds: float
+    snapshot_id: Sha256 | None = None
+    tree_id: Sha256 | None = None
+    counts: Counts = Counts()
+    entry: int | None = Field(None, description="index of its statement in the log")

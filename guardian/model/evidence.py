@@ -1,0 +1,184 @@
+"""What goes into the log: statements, entries, checkpoints.
+
+A statement is an in-toto v1 statement (https://in-toto.io/Statement/v1) whose predicate is one of the nouns
+below; an entry is its DSSE envelope; a checkpoint is a signed tree head.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from guardian.model.backup import Counts, RunOutcome, SourceSample, StreamDigest
+from guardian.model.border import Sha256, Stated
+from guardian.model.drill import DrillCheck, DrillLevel, DrillOutcome
+from guardian.model.reason import Reason
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+NAMESPACE = "https://guardian-dr.org/statement"
+"""Prefix of every predicate type; a name, not a page anyone fetches."""
+
+
+def predicate_type(name: str, version: int = 1) -> str:
+    """The predicate type URI of ``name``, such as ``backup-receipt``."""
+    return f"{NAMESPACE}/{name}/v{version}"
+
+
+class Predicate(Stated):
+    """Base of what a statement says. ``name`` is the last words of its predicate type."""
+
+    name: ClassVar[str]
+
+
+class BackupReceipt(Predicate):
+    """One backup, after its post-conditions were checked.
+
+    ``snapshot_id`` is the SHA-256 of the stored snapshot file and ``tree_id`` that of the root tree, so the two
+    commit to every byte. ``previous`` is the leaf hash of the source's receipt before, ``parent`` the snapshot
+    restic compared with.
+    """
+
+    name = "backup-receipt"
+
+    run_id: str
+    tenant: str
+    host: str
+    system: str
+    source: str
+    source_kind: str
+    repository: str
+    repository_id: str
+    snapshot_id: Sha256
+    tree_id: Sha256
+    paths: tuple[str, ...]
+    outcome: RunOutcome
+    reasons: tuple[Reason, ...] = ()
+    counts: Counts
+    started: str
+    ended: str
+    plan_sha256: Sha256
+    tools: dict[str, str]
+    sample: SourceSample | None = None
+    stream: StreamDigest | None = None
+    facts: dict[str, Any] = Field(default_factory=dict)
+    parent: Sha256 | None = None
+    previous: Sha256 | None = None
+
+
+class NoBackup(Predicate):
+    """A backup that did not happen or did not count, and why. ``orphans`` are snapshots it may have left."""
+
+    name = "no-backup"
+
+    run_id: str
+    tenant: str
+    host: str
+    system: str
+    source: str
+    repository: str
+    outcome: RunOutcome
+    reasons: tuple[Reason, ...]
+    started: str
+    ended: str
+    orphans: tuple[Sha256, ...] = ()
+
+
+class DrillResult(Predicate):
+    """One restore drill of one source: what was checked, on which sample, and what that proves."""
+
+    name = "drill-result"
+
+    drill_id: str
+    tenant: str
+    host: str
+    system: str
+    source: str
+    repository: str
+    repository_id: str | None
+    level: DrillLevel
+    outcome: DrillOutcome
+    checks: tuple[DrillCheck, ...]
+    seed: dict[str, str] = Field(default_factory=dict)
+    snapshot_id: Sha256 | None = None
+    tree_id: Sha256 | None = None
+    receipt: Sha256 | None = Field(None, description="leaf hash of the receipt it was held against")
+    started: str
+    ended: str
+    tools: dict[str, str]
+
+
+class Restored(Predicate):
+    """Data was restored: who, what, where to, and whether it was whole."""
+
+    name = "restore"
+
+    tenant: str
+    host: str
+    system: str
+    source: str
+    repository: str
+    snapshot_id: Sha256
+    target: str
+    includes: tuple[str, ...] = ()
+    outcome: RunOutcome
+    reasons: tuple[Reason, ...] = ()
+    files: int
+    bytes: int
+    by: str
+    started: str
+    ended: str
+
+
+class KeyEvent(Predicate):
+    """A key was made, found or used for the first time. Never the key itself."""
+
+    name = "key-event"
+
+    event: str
+    """``signing-key-created``, ``repository-created``, ``repository-adopted``."""
+    tenant: str
+    host: str
+    key_id: str
+    repository: str | None = None
+    repository_id: str | None = None
+    at: str
+
+
+class ConfigChange(Predicate):
+    """The configuration in force became another one."""
+
+    name = "config-change"
+
+    tenant: str
+    host: str
+    sha256: Sha256
+    previous: Sha256 | None = None
+    at: str
+
+
+PREDICATES: dict[str, type[Predicate]] = {
+    predicate_type(noun.name): noun for noun in (BackupReceipt, NoBackup, DrillResult, Restored, KeyEvent, ConfigChange)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A leaf of the log, decoded. ``predicate`` is None for a predicate type this version does not know."""
+
+    index: int
+    leaf_hash: bytes
+    envelope: bytes
+    predicate_type: str
+    predicate: Predicate | None
+    subjects: tuple[tuple[str, str], ...]
+    """(name, sha256) of every subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A tree head: so many leaves, this root, in the log of that origin."""
+
+    origin: str
+    size: int
+    root: bytes

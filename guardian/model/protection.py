@@ -1,0 +1,120 @@
+"""What is protected and how: sources, repositories, plans. These are the nouns a configuration is made of."""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from guardian.model.border import Duration, Id, Written
+from guardian.model.estate import LocalText, Objectives
+
+SecretRef = Annotated[str, StringConstraints(pattern=r"^(file|env|systemd|command):.+$")]
+"""Where a secret is, never the secret: ``file:PATH``, ``env:NAME``, ``systemd:CREDENTIAL``, ``command:ARGV``."""
+
+
+def _absolute(text: str) -> str:
+    path = PurePosixPath(text)
+    if not path.is_absolute() or ".." in path.parts or "\0" in text:
+        raise ValueError("not an absolute path without ..")
+    return str(path)
+
+
+AbsolutePath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)]
+"""An absolute path on the host, without ``..``."""
+
+
+class FilesSource(Written):
+    """Files and directories, as restic saves them."""
+
+    kind: Literal["files"]
+    paths: Annotated[tuple[AbsolutePath, ...], Field(min_length=1)]
+    exclude: tuple[str, ...] = Field((), description="restic exclude patterns")
+    one_file_system: bool = False
+    require_mount: bool = Field(False, description="every path must be a mount point: an unmounted disk is not an empty source")
+    allow_empty: bool = Field(False, description="an empty source is a success; by default it is a failure")
+    min_files: Annotated[int, Field(ge=1)] | None = None
+    min_bytes: Annotated[int, Field(ge=1)] | None = None
+
+
+class SqliteSource(Written):
+    """One SQLite database, taken by the online backup API and streamed."""
+
+    kind: Literal["sqlite"]
+    path: AbsolutePath
+    busy_timeout: Duration = Field("60s", validate_default=True)
+
+
+class CommandSource(Written):
+    """What a program writes to its standard output."""
+
+    kind: Literal["command"]
+    argv: Annotated[tuple[str, ...], Field(min_length=1)] = Field(description="the program and its arguments; never a shell line")
+    filename: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = Field(
+        None, description="the name of the stream in the snapshot; default: the id of the source"
+    )
+    trailer: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
+        None, description="text that must stand in the last 4 KiB of a whole stream, such as '-- PostgreSQL database dump complete'"
+    )
+    min_bytes: Annotated[int, Field(ge=1)] = 1
+    time_limit: Duration = Field("24h", validate_default=True)
+    environment: dict[str, SecretRef] = Field(default_factory=dict, description="variables for the program, by reference")
+
+
+SourceSpec = Annotated[FilesSource | SqliteSource | CommandSource, Field(discriminator="kind")]
+
+
+class BucketLock(Written):
+    """Object lock asked of the bucket: nobody, or nobody without a special right, deletes for so many days."""
+
+    mode: Literal["governance", "compliance"]
+    days: Annotated[int, Field(ge=1, le=36500)]
+
+
+class RepositorySpec(Written):
+    """Where backups go: an exact restic location; ``{tenant}``, ``{system}`` and ``{host}`` are filled in."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    credentials: SecretRef | None = Field(None, description="S3 credentials: lines AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=…")
+    password: SecretRef | None = Field(None, description="the repository's password; default: one Guardian makes and keeps in its state")
+    cacert: str | None = Field(None, description="a PEM file with the authority of the storage's certificate")
+    lock: BucketLock | None = None
+    limit_upload: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
+    limit_download: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
+    connections: Annotated[int, Field(ge=1, le=256)] | None = None
+
+
+class Retention(Written):
+    """How many restore points of each age are kept."""
+
+    last: Annotated[int, Field(ge=1)] | None = None
+    hourly: Annotated[int, Field(ge=1)] | None = None
+    daily: Annotated[int, Field(ge=1)] | None = None
+    weekly: Annotated[int, Field(ge=1)] | None = None
+    monthly: Annotated[int, Field(ge=1)] | None = None
+    yearly: Annotated[int, Field(ge=1)] | None = None
+
+
+DrillLevel = Literal["K", "D0", "D1", "D2", "D3", "D4", "D5", "D6"]
+
+
+class Plan(Written):
+    """When a system is backed up, what is kept, where it is copied, how often its return is proven."""
+
+    schedule: str | None = None
+    jitter: Duration | None = None
+    retention: Retention | None = None
+    copy_to: tuple[Id, ...] = ()
+    drills: dict[DrillLevel, str] = Field(default_factory=dict)
+
+
+class System(Written):
+    """A service with an owner, a protection level and objectives."""
+
+    name: LocalText | None = None
+    owner: str | None = None
+    mlps_level: Annotated[int, Field(ge=1, le=5)] | None = Field(None, description="MLPS 2.0 (GB/T 22240) protection level")
+    objectives: Objectives = Objectives()
+    depends_on: tuple[Id, ...] = ()
+    repository: Id | None = Field(None, description="default: 'main', or the only repository that is not a copy's target")
+    sources: Annotated[dict[Id, SourceSpec], Field(min_length=1)]
+    plan: Plan = Plan()

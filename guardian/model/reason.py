@@ -1,0 +1,26 @@
+"""Why an outcome is what it is: a code and figures, never prose.
+
+A reason goes into the log and into ``--json`` as it is; the command line turns it into a sentence in the
+reader's language (``guardian.cli.sentences``).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from guardian.model.border import Stated
+
+Severity = Literal["info", "warning", "critical"]
+
+
+class Reason(Stated):
+    """One cause or one finding. ``code`` is stable, kebab-case; ``args`` name paths, counts, ids."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    severity: Severity = "critical"
+    args: dict[str, str | int] = Field(default_factory=dict)
+
+
+def reason(code: str, severity: Severity = "critical", **args: str | int) -> Reason:
+    """A reason, shorter to write."""
+    return Reason(code=code, severity=severity, args=args)
