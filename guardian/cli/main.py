@@ -1,0 +1,167 @@
+"""The program: its verbs, its languages, and the one switch from error to exit code.
+
+Rules of output: results go to standard output, everything else to standard error. An error is one line,
+``guardian: error: …``, lower case, then a hint. Never a traceback, never a secret. With ``--json``, standard
+output holds exactly one JSON document, errors included.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from guardian import __version__, i18n
+from guardian.errors import ExitCode, GuardianError
+from guardian.i18n import N_, _
+
+VERBS: dict[str, tuple[str, str]] = {
+    "init": ("guardian.cli.init", N_("Write a starter configuration, or make the keys and repositories it names.")),
+    "config": ("guardian.cli.config", N_("Check, show or describe the configuration.")),
+    "doctor": ("guardian.cli.doctor", N_("Look for what would stop a backup or a restore.")),
+    "backup": ("guardian.cli.backup", N_("Back up sources, check what came of it, and sign a receipt.")),
+    "snapshots": ("guardian.cli.snapshots", N_("List restore points and whether each has a receipt.")),
+    "restore": ("guardian.cli.restore", N_("Bring data back into an empty directory.")),
+    "verify": ("guardian.cli.verify", N_("Prove by restore drills that data comes back.")),
+    "ledger": ("guardian.cli.ledger", N_("Show, verify or export the signed log.")),
+    "keys": ("guardian.cli.keys", N_("Say which keys there are and how they are kept.")),
+    "demo": ("guardian.cli.demo", N_("Run the main job on a real storage server on this machine.")),
+}
+"""Verb → (module with a command of the verb's name, its line in the help). Modules load when they are used."""
+
+EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
+    (ExitCode.OK, N_("done, and the answer is good")),
+    (ExitCode.UNEXPECTED, N_("an unexpected error")),
+    (ExitCode.USAGE, N_("wrong usage or configuration")),
+    (ExitCode.BAD_ANSWER, N_("done, and the answer is bad: a failed drill, a failed or partial backup, findings")),
+    (ExitCode.COULD_NOT_VERIFY, N_("could not find out: something needed was missing, full or unreachable")),
+    (ExitCode.REPOSITORY_MISSING, N_("the repository does not exist")),
+    (ExitCode.REPOSITORY_LOCKED, N_("the repository is locked")),
+    (ExitCode.WRONG_PASSWORD, N_("wrong repository password")),
+    (ExitCode.EVIDENCE_INVALID, N_("the evidence is invalid: a signature, the chain or a checkpoint")),
+    (ExitCode.SKIPPED, N_("skipped on purpose")),
+    (ExitCode.INTERRUPTED, N_("interrupted")),
+)
+
+
+class Verbs(click.Group):
+    """A group that imports a verb only when it is used, so that ``--version`` and ``--help`` stay quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """The verbs, in the order a newcomer meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb, imported now."""
+        if cmd_name not in VERBS:
+            return None
+        import importlib
+
+        command: click.Command = getattr(importlib.import_module(VERBS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of verbs, without importing any of them."""
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, _(text)) for name, (_module, text) in VERBS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table of exit codes."""
+        with formatter.section(_("Exit codes")):
+            formatter.write_dl([(str(int(code)), _(text)) for code, text in EXIT_CODES])
+
+
+def build() -> click.Group:
+    """The program's command tree, in the language in use."""
+    from guardian.cli.options import common
+
+    @click.group(cls=Verbs, help=_("Encrypted backup, restore proof and signed evidence."), invoke_without_command=False)
+    @click.version_option(__version__, "--version", message=f"guardian {__version__}", help=_("Show the version and exit."))
+    @common
+    def guardian(**_options: object) -> None:
+        pass
+
+    return guardian
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run ``guardian`` and leave with an :class:`guardian.errors.ExitCode`."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    i18n.use(_language(arguments))
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (guardian … | head): what was done stays done.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    try:
+        result: Any = build().main(arguments, prog_name="guardian", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _fail(as_json, GuardianErrorView("interrupted", _("interrupted"), "", ExitCode.INTERRUPTED))
+    except click.ClickException as error:
+        return _fail(as_json, _from_click(error))
+    except GuardianError as error:
+        problems = tuple(str(p) for p in getattr(error, "problems", ()))
+        return _fail(as_json, GuardianErrorView(error.code, error.message, error.hint, error.exit_code, problems))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  the one place that may: a traceback is never shown to a user
+        return _fail(as_json, _unexpected(error))
+    return int(result or 0)
+
+
+class GuardianErrorView:
+    """What is shown of an error: its code, one line, a hint, the exit code, and further lines of the same kind."""
+
+    __slots__ = ("code", "exit_code", "hint", "message", "problems")
+
+    def __init__(
+        self, code: str, message: str, hint: str, exit_code: ExitCode, problems: tuple[str, ...] = ()
+    ) -> None:
+        self.code, self.message, self.hint, self.exit_code, self.problems = code, message, hint, exit_code, problems
+
+
+def _from_click(error: click.ClickException) -> GuardianErrorView:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "guardian"
+    hint = _("Run '{command} --help' to see what it takes.").format(command=command)
+    return GuardianErrorView("usage", message[:1].lower() + message[1:].rstrip("."), hint, ExitCode.USAGE)
+
+
+def _unexpected(error: Exception) -> GuardianErrorView:
+    from guardian import telemetry
+
+    telemetry.log().error("unexpected error", exc_info=error)
+    message = telemetry.redact(f"{type(error).__name__}: {error}").replace("\n", " ")
+    return GuardianErrorView(
+        "unexpected",
+        _("unexpected error: {error}").format(error=message),
+        _("This is a fault of Guardian's; run again with -v and report what it says."),
+        ExitCode.UNEXPECTED,
+    )
+
+
+def _fail(as_json: bool, error: GuardianErrorView) -> int:
+    from guardian.cli.render import show_error
+
+    show_error(error.code, (error.message, error.hint), error.problems, as_json=as_json, exit_code=error.exit_code)
+    return int(error.exit_code)
+
+
+def _language(arguments: list[str]) -> str:
+    """The language asked for by ``--lang``, else by the environment. Read before any text is made."""
+    for position, word in enumerate(arguments):
+        if word.startswith("--lang="):
+            return word.removeprefix("--lang=")
+        if word == "--lang" and position + 1 < len(arguments):
+            return arguments[position + 1]
+    return i18n.preferred()
