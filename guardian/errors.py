@@ -17,7 +17,8 @@ drill, a partial backup or a finding is data (:mod:`guardian.model`), never an e
     │   ├── StorageUnreachable    (retryable)
     │   ├── StorageRefused        access denied, bad credentials, clock skew
     │   ├── StorageFull           no space: repository, scratch or restore target
-    │   └── RepositoryDamaged     the repository cannot be read as it should be
+    │   ├── RepositoryDamaged     the repository cannot be read as it should be
+    │   └── SnapshotMissing       the repository has no such snapshot
     ├── RepositoryMissing 10
     ├── RepositoryLocked 11     (retryable)
     ├── WrongPassword 12
@@ -138,6 +139,12 @@ class RepositoryDamaged(Unavailable):
     """The repository cannot be read as it should be."""
 
     code = "repository-damaged"
+
+
+class SnapshotMissing(Unavailable):
+    """The repository has no such snapshot."""
+
+    code = "snapshot-missing"
 
 
 class RepositoryMissing(GuardianError):

@@ -1,0 +1,1 @@
+"""Backing up: one protected run, its post-conditions, its receipt."""

@@ -1,0 +1,127 @@
+"""Digests of the source, taken by the backup, for later drills to hold the restored files against.
+
+restic names every file it saw. Files are ranked by HMAC-SHA-256(seed, path), so the sample is random, bounded
+in memory whatever the number of files, and anyone with the seed and the list of files can redo it. A file whose
+inode changed since before the run began is left out: its digest might not be of the bytes restic read.
+"""
+
+import hashlib
+import hmac
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import heappush, heappushpop
+from pathlib import Path
+from typing import Literal
+
+from guardian.model.backup import FileDigest, SourceSample
+
+MAX_FILES = 64
+MAX_BYTES = 64 << 20
+CANDIDATES = 4 * MAX_FILES
+"""Ranked files kept, so that changed, vanished and too large ones can be passed over."""
+
+MAX_PATH_BYTES = 24 << 10
+"""Sum of the paths in a sample, as JSON: a log entry holds 64 KiB at most, base64 included."""
+
+CTIME_MARGIN_NS = 50_000_000
+"""The kernel stamps inodes with a coarse clock: a change may look this much earlier than it was."""
+
+
+class Ranking:
+    """The ``CANDIDATES`` lowest-ranked paths of those offered, and how many were offered."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._seed = seed
+        self._heap: list[tuple[int, str]] = []
+        self.frame = 0
+
+    def offer(self, path: str) -> None:
+        """Take note of a regular file restic saw. Cheap: called once for every file of the source."""
+        self.frame += 1
+        rank = -int.from_bytes(hmac.digest(self._seed, path.encode("utf-8", "surrogateescape"), "sha256"), "big")
+        if len(self._heap) < CANDIDATES:
+            heappush(self._heap, (rank, path))
+        elif rank > self._heap[0][0]:
+            heappushpop(self._heap, (rank, path))
+
+    def candidates(self) -> list[str]:
+        """Paths in order of rank."""
+        return [path for _rank, path in sorted(self._heap, reverse=True)]
+
+
+@dataclass(slots=True)
+class _Tally:
+    files: list[FileDigest] = field(default_factory=list)
+    bytes: int = 0
+    path_bytes: int = 0
+    too_large: int = 0
+    unstable: int = 0
+    unreadable: int = 0
+    cut: int = 0
+
+
+def take(ranking: Ranking, seed: bytes, started_ns: int) -> SourceSample:
+    """Hash the first candidates that fit. ``started_ns``: the wall clock before restic started, since the epoch."""
+    tally = _Tally()
+    for path in ranking.candidates():
+        if len(tally.files) == MAX_FILES:
+            break
+        path_bytes = len(path.encode("unicode_escape"))
+        if tally.path_bytes + path_bytes > MAX_PATH_BYTES:
+            tally.cut += 1
+            continue
+        _consider(path, tally, started_ns)
+        tally.path_bytes += path_bytes
+    return SourceSample(
+        seed=seed.hex(),
+        frame=ranking.frame,
+        files=tuple(tally.files),
+        too_large=tally.too_large,
+        unstable=tally.unstable,
+        unreadable=tally.unreadable,
+        cut=tally.cut,
+    )
+
+
+def _consider(path: str, tally: _Tally, started_ns: int) -> None:
+    try:
+        result = _hash(Path(path), MAX_BYTES - tally.bytes, started_ns)
+    except OSError:
+        tally.unreadable += 1
+        return
+    if result == "too-large":
+        tally.too_large += 1
+    elif result == "unstable":
+        tally.unstable += 1
+    elif isinstance(result, FileDigest):
+        tally.files.append(result)
+        tally.bytes += result.size
+
+
+def _hash(path: Path, room: int, started_ns: int) -> FileDigest | Literal["too-large", "unstable"]:
+    # O_NONBLOCK: should the file have become a FIFO meanwhile, opening it must not wait for a writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode) or before.st_ctime_ns > started_ns - CTIME_MARGIN_NS:
+            return "unstable"
+        if before.st_size > room:
+            return "too-large"
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        after = os.fstat(descriptor)
+    if (before.st_ctime_ns, before.st_size) != (after.st_ctime_ns, after.st_size):
+        return "unstable"
+    return FileDigest(path=str(path), size=before.st_size, sha256=digest)
+
+
+def changed_since(paths: Iterable[str], started_ns: int) -> int:
+    """How many of ``paths`` changed, or vanished, since the run began: their saved content may be torn."""
+    count = 0
+    for path in paths:
+        try:
+            count += os.lstat(path).st_ctime_ns > started_ns  # noqa: PTH116  called often
+        except OSError:
+            count += 1
+    return count

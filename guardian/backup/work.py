@@ -1,0 +1,120 @@
+"""Running restic for a job, and looking at what it made."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from guardian.backup import sample
+from guardian.backup.attempt import Attempt
+from guardian.errors import SnapshotMissing
+from guardian.model.backup import Snapshot, SourceSample
+from guardian.model.events import Phase, Progress
+from guardian.model.reason import Reason, reason
+from guardian.restic.client import BackupReport, FilesBackup, Restic, StreamBackup
+from guardian.sources import FilesJob, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What restic reported, what the repository lists, and what the source's sample digests are."""
+
+    report: BackupReport
+    snapshot: Snapshot | None
+    sample: SourceSample | None
+    changed: int
+    remarks: tuple[Reason, ...]
+    parent: str | None
+
+
+@dataclass(slots=True)
+class Work:
+    """One restic backup. ``parent`` and ``anchor`` come from our own log, never from the repository."""
+
+    attempt: Attempt
+    restic: Restic
+    parent: str | None
+    anchor: str
+    _ranking: sample.Ranking = field(init=False)
+    _seed: bytes = field(init=False)
+    _started_ns: int = field(init=False)
+    _changed: int = 0
+
+    def __post_init__(self) -> None:
+        self._seed = os.urandom(32)
+        self._ranking = sample.Ranking(self._seed)
+        self._started_ns = int(self.attempt.node.clock.now().timestamp() * 1e9)
+
+    def run(self, job: Job) -> Done:
+        """Back up ``job`` and look at the result."""
+        report = self.attempt.node.report
+        report(Phase("backup", self.attempt.target.ref))
+        said, remarks = self._with_parent(job) if isinstance(job, FilesJob) else (self._stream(job), ())
+        report(Phase("confirm", self.attempt.target.ref))
+        if not isinstance(job, FilesJob):
+            return Done(said, self._confirm(said), None, 0, remarks, None)
+        # Listing the snapshot costs restic a key derivation: the source is hashed meanwhile.
+        with ThreadPoolExecutor(1) as pool:
+            taking = pool.submit(sample.take, self._ranking, self._seed, self._started_ns)
+            snapshot = self._confirm(said)
+            return Done(said, snapshot, taking.result(), self._changed, remarks, self.parent)
+
+    def _with_parent(self, job: FilesJob) -> tuple[BackupReport, tuple[Reason, ...]]:
+        try:
+            return self._files(job), ()
+        except SnapshotMissing:
+            if self.parent is None:
+                raise
+            # Somebody deleted it behind our back. The data is saved all the same; a drill will name the loss.
+            remark = reason("parent-missing", "warning", snapshot=self.parent)
+            self.parent = None
+            self._ranking = sample.Ranking(self._seed)
+            return self._files(job), (remark,)
+
+    def _files(self, job: FilesJob) -> BackupReport:
+        return self.restic.backup_files(
+            FilesBackup(
+                paths=job.roots,
+                excludes=job.exclude,
+                tags=self._tags(),
+                host=self.attempt.node.host,
+                parent=self.parent,
+                one_file_system=job.one_file_system,
+            ),
+            on_item=self._item,
+            on_status=self._status,
+        )
+
+    def _stream(self, job: Job) -> BackupReport:
+        assert not isinstance(job, FilesJob)  # noqa: S101
+        return self.restic.backup_stream(
+            StreamBackup(filename=job.filename, tags=self._tags(), host=self.attempt.node.host),
+            job.feed,
+            on_status=self._status,
+        )
+
+    def _tags(self) -> tuple[str, ...]:
+        target = self.attempt.target
+        return (
+            "guardian",
+            f"system={target.system}",
+            f"source={target.source}",
+            f"run={self.attempt.run_id}",
+            f"log={self.anchor}",
+        )
+
+    def _item(self, action: str, path: str) -> None:
+        if path.endswith("/"):
+            return
+        self._ranking.offer(path)
+        if action != "unchanged":
+            self._changed += sample.changed_since((path,), self._started_ns)
+
+    def _status(self, done: int, total: int) -> None:
+        self.attempt.node.report(Progress(done, total))
+
+    def _confirm(self, said: BackupReport) -> Snapshot | None:
+        """The snapshot as the repository lists it, and only if it is this run's."""
+        if said.snapshot_id is None:
+            return None
+        listed = self.restic.snapshots(said.snapshot_id).snapshots
+        return next((s for s in listed if s.tag("run") == self.attempt.run_id), None)

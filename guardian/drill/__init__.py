@@ -1,0 +1,1 @@
+"""Restore drills: what they draw, what they compare, and what that proves."""

@@ -1,0 +1,223 @@
+"""This host as it is configured: its state, its keys, its log, and the way to each of its repositories.
+
+Rooms above ask a node for what they need and are given one thing at a time; nothing is opened before it is used.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from uuid import uuid4
+
+from guardian.clock import Clock
+from guardian.config.load import Loaded, ResolvedRepository
+from guardian.config.secrets import credentials, resolve
+from guardian.durable import Lease, private_dir
+from guardian.errors import ConfigError, StorageFull
+from guardian.i18n import _
+from guardian.keys.signing import SigningKey
+from guardian.keys.store import KeyStore
+from guardian.ledger.heads import Heads
+from guardian.ledger.store import Log
+from guardian.model.events import Notice, Reporter
+from guardian.model.secret import Secret
+from guardian.proc import Limits, Stop, which
+from guardian.restic.capability import Capability, probe
+from guardian.restic.client import Access, Restic
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One configured host. Cheap to make: it reads nothing until asked."""
+
+    loaded: Loaded
+    clock: Clock
+    report: Reporter
+    stop: Stop
+
+    @property
+    def state(self) -> Path:
+        """The directory that holds keys, log, cache and scratch."""
+        return self.loaded.state_dir
+
+    @property
+    def tenant(self) -> str:
+        """The id of the tenant this host belongs to."""
+        return self.loaded.config.tenant.id
+
+    @property
+    def host(self) -> str:
+        """The id of this host: from the configuration, else from its name."""
+        return self.loaded.host
+
+    # keys and log
+
+    def keys(self) -> KeyStore:
+        """The keys in the state directory."""
+        return KeyStore(self.state)
+
+    def signing_key(self) -> SigningKey:
+        """The key that signs this node's statements.
+
+        Raises ConfigError when there is none yet.
+        """
+        reference = self.loaded.config.signing_key
+        given = resolve(reference, self.loaded.base) if reference else None
+        return self.keys().signing_key(given)
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the log lies."""
+        return self.state / "log"
+
+    def log(self) -> Log:
+        """The log, open for appending, mended if the last writer was cut off; what was mended is said.
+
+        Raises EvidenceInvalid when it does not hold together, ConfigError when ``guardian init`` never made it.
+        """
+        if not self.log_folder.is_dir():
+            raise ConfigError(_("this host has no log yet"), _("Run 'guardian init' first."))
+        log = Log.open_for_append(self.log_folder, self.signing_key())
+        for repair in log.repairs:
+            self.report(Notice(_("the log was mended after a crash: {repair}").format(repair=repair)))
+        return log
+
+    def heads(self, log: Log) -> Heads:
+        """The newest receipt of each source."""
+        return Heads(log, self.state / "heads.json")
+
+    # repositories
+
+    def lease(self, key: str, purpose: str) -> Lease:
+        """The right to work on a repository from this host, for one process at a time.
+
+        Raises RepositoryLocked when another process has it.
+        """
+        folder = self.state / "leases"
+        private_dir(folder)
+        return Lease.acquire(folder / f"{key}.lease", purpose)
+
+    def capability(self) -> Capability:
+        """What the installed restic can do."""
+        return probe(which(self.loaded.config.restic.program))
+
+    def restic(self, key: str, lease: Lease | None = None) -> Restic:
+        """The restic program, set up for one repository, after a quick look whether its storage answers at all.
+
+        A hung server would hang restic for ever: StorageUnreachable is raised within seconds instead.
+        """
+        repository = self.loaded.repository(key)
+        self.reach(repository)
+        settings = self.loaded.config.restic
+        return Restic(
+            self._access(repository, lease),
+            self.capability(),
+            clock=self.clock,
+            stop=self.stop,
+            limits=Limits(
+                stall_seconds=settings.stall_timeout.total_seconds(), grace_seconds=settings.stop_grace.total_seconds()
+            ),
+        )
+
+    def reach(self, repository: ResolvedRepository) -> None:
+        """Make sure that the storage answers. Only S3 can be asked without a key.
+
+        Raises StorageUnreachable or StorageRefused.
+        """
+        if repository.s3 is not None:
+            from guardian.objectstore.reach import reach
+
+            reach(repository.s3, cacert=repository.cacert)
+
+    def password(self, repository: ResolvedRepository) -> Secret:
+        """The password of a repository.
+
+        Raises ConfigError when there is none yet.
+        """
+        reference = repository.spec.password
+        return resolve(reference, self.loaded.base) if reference else self.keys().password(repository.key)
+
+    def _access(self, repository: ResolvedRepository, lease: Lease | None) -> Access:
+        spec, settings = repository.spec, self.loaded.config.restic
+        record = self.keys().repository(repository.key)
+        cache, temporary = self.state / "cache", self.state / "tmp"
+        for folder in (cache, temporary):
+            private_dir(folder)
+        return Access(
+            url=repository.url,
+            password=self.password(repository),
+            credentials=credentials(spec.credentials, self.loaded.base) if spec.credentials else {},
+            cacert=repository.cacert,
+            cache_dir=cache if settings.cache else None,
+            tmp_dir=temporary,
+            connections=spec.connections,
+            limit_upload=spec.limit_upload,
+            limit_download=spec.limit_download,
+            key_hint=record.key_id if record else None,
+            compression=settings.compression,
+            lease_fd=lease.fd if lease else None,
+        )
+
+    # scratch
+
+    @contextmanager
+    def scratch(self, expected_bytes: int = 0) -> Iterator[Path]:
+        """A private directory for restored or copied data; gone on every exit, swept at the next start after a crash.
+
+        Raises StorageFull when the disk has less than ``expected_bytes`` left.
+        """
+        root = self.state / "scratch"
+        private_dir(root)
+        _sweep(root)
+        require_space(root, expected_bytes)
+        name = uuid4().hex
+        with Lease.acquire(root / f"{name}.lease", "scratch"):
+            folder = root / name
+            folder.mkdir(mode=0o700)
+            try:
+                yield folder
+            finally:
+                _remove(folder)
+                (root / f"{name}.lease").unlink(missing_ok=True)
+
+
+def require_space(folder: Path, expected_bytes: int) -> None:
+    """Raise StorageFull unless the disk under ``folder`` has ``expected_bytes`` and a little more free."""
+    import os
+
+    status = os.statvfs(folder)
+    free = status.f_bavail * status.f_frsize
+    if expected_bytes and free < expected_bytes * 1.02 + (1 << 20):
+        raise StorageFull(
+            _("{folder} has {free} bytes free, {needed} are needed").format(
+                folder=folder, free=free, needed=expected_bytes
+            ),
+            _("Free some space, or choose another disk."),
+        )
+
+
+def _sweep(root: Path) -> None:
+    """Remove what crashed runs left behind: directories whose lease nobody holds."""
+    for folder in root.iterdir():
+        if folder.is_dir() and not Lease.held(root / f"{folder.name}.lease"):
+            _remove(folder)
+            (root / f"{folder.name}.lease").unlink(missing_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    # Restored directories may be read-only, even for their owner.
+    def make_writable(function: object, path: str, _error: object) -> None:
+        import os
+
+        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
+        os.chmod(path, 0o700)  # noqa: PTH101
+        function(path)  # type: ignore[operator]
+
+    rmtree(folder, onerror=make_writable)
+
+
+def machine_name() -> str:
+    """The host name restic puts into its locks."""
+    return socket.gethostname()
