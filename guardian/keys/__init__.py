@@ -1,0 +1,1 @@
+"""What opens repositories and signs evidence: passwords, signing keys, where they lie."""
