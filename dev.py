@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""Set this checkout up and use it. Needs Python 3.11 or newer, and nothing else.
+
+::
+
+    python3 dev.py try          set up, then run the main job: guardian demo
+    python3 dev.py check        set up, then everything that CI checks
+    python3 dev.py check --only unit --only lint
+    python3 dev.py messages     bring the catalogues of both languages up to date
+    python3 dev.py lock         make the lock files anew (--upgrade: with the newest versions)
+
+What a tool prints is shown only when it fails, or with -v. Exit codes: 0 good, 1 a step failed,
+2 something is missing that cannot be installed from here (one line says what, and the command), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements" / "dev.lock"
+LOCALE = ROOT / "guardian" / "locale"
+SYSTEM = {"try": ("restic",), "check": ("restic", "strace")}  # program and Debian package share their names
+
+CHECKS: dict[str, tuple[str, list[str]]] = {
+    "format": ("formatting (ruff format)", ["ruff", "format", "--check", "."]),
+    "lint": ("lint (ruff check)", ["ruff", "check", "."]),
+    "types": ("types (mypy)", ["mypy"]),
+    "walls": ("walls between rooms (lint-imports)", ["lint-imports"]),
+    "generated": ("generated files (reference pages)", ["python", "-m", "guardian.config.reference", "--check"]),
+    "tests": ("all tests, with branch coverage (pytest)", ["pytest", "--cov", "--cov-report=term"]),
+}
+# Parts of "tests", for --only.
+LAYERS: dict[str, tuple[str, list[str]]] = {
+    **{
+        layer: (f"{layer} tests (pytest)", ["pytest", f"tests/{layer}"])
+        for layer in ("unit", "contract", "integration", "fault", "acceptance")
+    },
+    "wheel": ("wheel in a fresh environment (pytest)", ["pytest", "tests/acceptance/test_wheel.py"]),
+}
+# Locked for Linux only ([tool.uv] in pyproject.toml); no address of a registry, since every site has its own.
+UV_COMPILE = [
+    *("pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11", "--generate-hashes"),
+    *("--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header", "--quiet"),
+]
+
+
+class MissingError(Exception):
+    """Something is missing that this file cannot install; the message is the one line to show."""
+
+
+class StepError(Exception):
+    """A step failed; ``output`` is what its tool said and has not been shown yet."""
+
+    def __init__(self, message: str, output: str) -> None:  # noqa: D107  said above
+        super().__init__(message)
+        self.output = output
+
+
+def environment() -> dict[str, str]:
+    """The environment of every tool: ours, with the virtual environment's programs first."""
+    path = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    env = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
+    env.pop("PYTHONHOME", None)  # would point the virtual environment's Python at another standard library
+    return env
+
+
+def step(label: str, work: Callable[[], str]) -> str:
+    """Do one piece of ``work``, saying what it is and how long it took; returns what ``work`` returns."""
+    print(f"  {label:.<52} ", end="", flush=True)
+    started = time.monotonic()
+    try:
+        result = work()
+    except BaseException as error:
+        print(f"FAILED {time.monotonic() - started:6.1f} s\n{getattr(error, 'output', '')}", flush=True)
+        raise
+    print(f"ok {time.monotonic() - started:10.1f} s", flush=True)
+    return result
+
+
+def run(argv: list[str], *, verbose: bool, extra_environment: dict[str, str] | None = None) -> str:
+    """Run one program in the checkout and return what it printed; on failure show that and raise StepError."""
+    lines: list[str] = []
+    env = {**environment(), **(extra_environment or {})}
+    program = shutil.which(argv[0], path=env["PATH"]) or argv[0]
+    if verbose:
+        print(f"\n$ {' '.join(argv)}", flush=True)
+    try:
+        child = subprocess.Popen(
+            [program, *argv[1:]], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="backslashreplace",
+        )  # fmt: skip
+    except OSError as error:
+        raise MissingError(f"cannot start {argv[0]}: {error.strerror}") from error
+    with child:
+        for line in child.stdout or ():
+            lines.append(line)
+            if verbose:
+                print(line, end="", flush=True)
+    output = "".join(lines)
+    if child.returncode != 0:
+        raise StepError(f"{argv[0]} ended with {child.returncode}", "" if verbose else output)
+    return output
+
+
+def quietly(argv: list[str]) -> bool:
+    """Whether ``argv`` can be run and ends well."""
+    try:
+        return subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+# --- Set-up ------------------------------------------------------------------------------------------------
+
+
+def missing_packages(verb: str) -> list[str]:
+    """Debian packages that ``verb`` needs and this machine lacks."""
+    # A Debian Python without python3-venv has the venv module, but not the ensurepip it relies on.
+    venv = [] if venv_works() or importlib.util.find_spec("ensurepip") else ["python3-venv"]
+    return venv + [program for program in SYSTEM.get(verb, ()) if shutil.which(program) is None]
+
+
+def install_system_packages(packages: list[str], *, verbose: bool) -> None:
+    """Install Debian packages when we may, or raise MissingError with the exact command."""
+    command = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
+    elevate: list[str] | None = None
+    if os.geteuid() == 0:
+        elevate = []
+    elif quietly(["sudo", "-n", "true"]):
+        elevate = ["sudo", "-n"]
+    if elevate is None or shutil.which("apt-get") is None:
+        raise MissingError(f"missing on this machine: {', '.join(packages)}; install with: sudo {command}")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+
+    def install() -> str:
+        # A fresh machine has no package lists yet. A list that cannot be fetched is no reason to stop: the
+        # package may be in another one.
+        quietly([*elevate, "apt-get", "update"])
+        return run([*elevate, *command.split()], verbose=verbose, extra_environment=quiet)
+
+    try:
+        step(f"system packages: {', '.join(packages)}", install)
+    except StepError as error:
+        raise MissingError(
+            f"could not install {', '.join(packages)}; when that is mended, run: sudo {command}"
+        ) from error
+
+
+def venv_works() -> bool:
+    """Whether ``.venv`` is there, was made for this folder (scripts carry their path) and has pip."""
+    try:
+        made_here = str(VENV) in (VENV / "pyvenv.cfg").read_text("utf-8")
+    except OSError:
+        return False
+    return made_here and quietly([str(VENV / "bin" / "python"), "-c", "import pip"])
+
+
+def up_to_date(name: str, inputs: list[Path], install: Callable[[], str]) -> None:
+    """Do ``install`` unless it was done before with the same bytes in ``inputs``, by the same Python, here."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {VENV}".encode())
+    for path in inputs:
+        digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
+    stamp = VENV / f"installed-{name.replace(' ', '-')}"
+    if stamp.is_file() and stamp.read_text("utf-8") == digest.hexdigest():
+        return
+    stamp.unlink(missing_ok=True)
+    step(name, install)
+    stamp.write_text(digest.hexdigest(), "utf-8")
+
+
+def set_up(verb: str, *, verbose: bool) -> None:
+    """Bring ``.venv`` and the system packages to what ``verb`` needs; quick when nothing has changed."""
+    if packages := missing_packages(verb):
+        install_system_packages(packages, verbose=verbose)
+    if not venv_works():
+        # --clear: half an environment, or one moved here from another folder, is made anew.
+        step("virtual environment", lambda: run([sys.executable, "-m", "venv", "--clear", str(VENV)], verbose=verbose))
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    # Only wheels: a source package would fetch its own, unlocked, build tools.
+    locked = [*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
+    up_to_date("locked dependencies", [LOCK], lambda: run(locked, verbose=verbose))
+    ourselves = [*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)]
+    sources = [ROOT / "pyproject.toml", ROOT / "hatch_build.py", *sorted(LOCALE.glob("*/LC_MESSAGES/*.po"))]
+    up_to_date("guardian itself", sources, lambda: run(ourselves, verbose=verbose))
+
+
+# --- Verbs -------------------------------------------------------------------------------------------------
+
+
+def check(only: list[str], *, verbose: bool) -> int:
+    """Run the checks named (all of them when none is); every one runs, also after another has failed."""
+    everything = CHECKS | LAYERS
+    failed = []
+    summary = ""
+    for name in only or list(CHECKS):
+        label, argv = everything[name]
+        try:
+            output = step(label, lambda argv=argv: run(argv, verbose=verbose))  # type: ignore[misc]
+        except StepError:
+            failed.append(name)
+        else:
+            if argv[0] == "pytest":
+                # The figures are worth seeing also when all is well: lines of totals and the closing line.
+                lines = output.rstrip().splitlines()
+                summary += "".join(f"{line}\n" for line in lines[:-1] if line.startswith("TOTAL")) + f"{lines[-1]}\n"
+    print(f"\n{summary}", end="")
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+        return 1
+    print("all checks passed")
+    return 0
+
+
+def demo(arguments: list[str]) -> int:
+    """Become ``guardian demo``: the terminal, the signals and the exit code are its own."""
+    print(flush=True)
+    guardian = str(VENV / "bin" / "guardian")
+    os.execve(guardian, [guardian, "demo", *arguments], environment())
+
+
+def lock(*, upgrade: bool, verbose: bool) -> int:
+    """Make both lock files anew: what runs (with the S3 extra), and all of it with the tools of development."""
+    newest = ["--upgrade"] if upgrade else []
+    jobs: list[tuple[Path, list[str]]] = [
+        (LOCK, ["--extra", "dev", *newest]),
+        (LOCK.with_name("runtime.lock"), ["--extra", "s3", *newest, "--constraint", str(LOCK.relative_to(ROOT))]),
+    ]
+    for path, options in jobs:
+        argv = ["uv", *UV_COMPILE, *options, "--output-file", str(path.relative_to(ROOT))]
+        step(path.name, lambda argv=argv: run(argv, verbose=verbose))  # type: ignore[misc]
+        if any(mark in path.read_text("utf-8") for mark in ("://", "--index", "--find-links")):
+            print(f"{path} names a registry of this machine: do not commit it")
+            return 1
+    return 0
+
+
+# --- Catalogues (these functions run inside .venv, where babel is) -----------------------------------------
+
+
+def extracted_messages() -> Any:
+    """A babel Catalog of every message in the source, click's own included (guardian/locale/click_texts.py)."""
+    from babel.messages.catalog import Catalog
+    from babel.messages.extract import extract_from_dir
+
+    keywords: dict[str, Any] = {"_": None, "N_": None, "ngettext": (1, 2)}
+    template = Catalog(project="guardian", charset="utf-8")
+    for _file, _line, message, _comments, context in extract_from_dir(ROOT / "guardian", keywords=keywords):
+        template.add(message, context=context)
+    return template
+
+
+def update_catalogues() -> int:
+    """Add new messages, drop those that are gone, compile both languages and list what has no translation."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po, write_po
+
+    untranslated = total = 0
+    for path in sorted(LOCALE.glob("*/LC_MESSAGES/guardian.po")):
+        with path.open("rb") as text:
+            catalogue = read_po(text, locale=path.parts[-3])
+        # Dates and places in the source would make every change touch every line.
+        catalogue.update(extracted_messages(), no_fuzzy_matching=True, update_creation_date=False)
+        catalogue.obsolete.clear()
+        for message in catalogue:
+            if not message.id:
+                continue  # the header
+            total += 1
+            if path.parts[-3] == "en":
+                message.string = message.id
+            elif not all(message.string if isinstance(message.string, tuple) else [message.string]):
+                untranslated += 1
+                print(f"{path.parts[-3]}: {message.id!r}")
+        with path.open("wb") as text:
+            write_po(text, catalogue, width=0, sort_output=True, no_location=True, ignore_obsolete=True)
+        with path.with_suffix(".mo").open("wb") as compiled:
+            write_mo(compiled, catalogue)
+    print(f"{total} messages in both languages, {untranslated} without a translation")
+    return 0
+
+
+def messages() -> int:
+    """Run :func:`update_catalogues` here when babel is here, otherwise in the virtual environment."""
+    if importlib.util.find_spec("babel"):
+        return update_catalogues()
+    again = [str(VENV / "bin" / "python"), "-c", "import dev; dev.update_catalogues()"]
+    return subprocess.run(again, check=False, cwd=ROOT).returncode
+
+
+# --- Command line ------------------------------------------------------------------------------------------
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of this file."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-v", "--verbose", action="store_true", help="show what every tool prints")
+    top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = top.add_subparsers(dest="verb", required=True)
+    trying = verbs.add_parser("try", parents=[common], help="set up and run the main job")
+    trying.add_argument("arguments", nargs="*", help="passed on to guardian demo (after --)")
+    checking = verbs.add_parser("check", parents=[common], help="set up and check everything")
+    checking.add_argument("--only", action="append", default=[], choices=[*CHECKS, *LAYERS], help="only this part")
+    verbs.add_parser("messages", parents=[common], help="bring the catalogues up to date")
+    locking = verbs.add_parser("lock", parents=[common], help="make the lock files anew")
+    locking.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    return top
+
+
+def main() -> int:
+    """Run one verb and return the exit code."""
+    if sys.version_info < (3, 11):  # noqa: UP036  older ones are told, instead of crashing somewhere
+        print(f"dev.py needs Python 3.11 or newer, and this is {sys.version.split()[0]}", file=sys.stderr)
+        return 2
+    options = parser().parse_args()
+    try:
+        # A lock file or a catalogue may be the very thing that keeps the set-up from working: ask for the tool only.
+        tool = {"lock": "uv", "messages": "pybabel"}.get(options.verb)
+        if tool is None or not (VENV / "bin" / tool).is_file():
+            set_up(options.verb, verbose=options.verbose)
+        verbs: dict[str, Callable[[], int]] = {
+            "try": lambda: demo(options.arguments),
+            "check": lambda: check(options.only, verbose=options.verbose),
+            "lock": lambda: lock(upgrade=options.upgrade, verbose=options.verbose),
+            "messages": messages,
+        }
+        return verbs[options.verb]()
+    except MissingError as error:
+        print(f"dev.py: {error}", file=sys.stderr)
+        return 2
+    except StepError as error:
+        print(f"dev.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndev.py: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
