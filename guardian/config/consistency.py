@@ -1,0 +1,219 @@
+"""The rules that join several keys: names that must exist, places that must not overlap, words with a grammar.
+
+They read the plain tree, tolerantly, and not the nouns: a typo elsewhere must not hide them, so that one run
+reports everything that is wrong.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from guardian.config.location import Location, LocationError, fill, parse_location, placeholders
+from guardian.config.problem import Fault, Loc, did_you_mean
+from guardian.config.schedule import parse_cadence
+from guardian.i18n import _
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the rules need to know besides the tree: where it lies, which host this is, where state goes."""
+
+    base: Path
+    host: str
+    state_dir: Path
+
+
+def default_repository(
+    system: Mapping[str, Any], systems: Mapping[str, Any], repositories: Mapping[str, Any]
+) -> str | None:
+    """The repository a system is backed up to: its own, ``main``, or the only one that is no copy's target."""
+    if isinstance(own := system.get("repository"), str):
+        return own
+    if "main" in repositories:
+        return "main"
+    targets = {name for other in systems.values() for name in _texts(_table(_table(other).get("plan")).get("copy_to"))}
+    rest = [name for name in repositories if name not in targets]
+    return rest[0] if len(rest) == 1 else None
+
+
+def check(tree: Mapping[str, Any], around: Surroundings) -> list[Fault]:
+    """Every fault against the rules above in ``tree``."""
+    systems = {name: _table(system) for name, system in _table(tree.get("systems")).items()}
+    repositories = {name: _table(spec) for name, spec in _table(tree.get("repositories")).items()}
+    places = _Places(systems, repositories, str(_table(tree.get("tenant")).get("id")), around)
+    return [
+        *places.urls(),
+        *_names(systems, repositories),
+        *_cycles(systems),
+        *_cadences(systems),
+        *places.same(),
+        *places.overlaps(),
+    ]
+
+
+def _names(systems: Mapping[str, Any], repositories: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, system in systems.items():
+        at: Loc = ("systems", name)
+        own = default_repository(system, systems, repositories)
+        if own is None and repositories:
+            hint = _("Name one repository main, or write repository: NAME here.")
+            yield Fault(at, _("it is not clear which repository this system is backed up to"), hint)
+        if "repository" in system:
+            yield from _exists((*at, "repository"), system["repository"], repositories)
+        for index, target in enumerate(_items(_table(system.get("plan")).get("copy_to"))):
+            loc = (*at, "plan", "copy_to", index)
+            yield from _exists(loc, target, repositories)
+            if target == own:
+                yield Fault(loc, _("a copy goes to another repository than the backup itself"))
+        for index, other in enumerate(_items(system.get("depends_on"))):
+            yield from _exists((*at, "depends_on", index), other, systems)
+
+
+def _exists(loc: Loc, name: object, known: Mapping[str, Any]) -> Iterator[Fault]:
+    if isinstance(name, str) and name not in known:
+        hint = _("Known here: {keys}.").format(keys=", ".join(known)) if known else ""
+        yield Fault(loc, _('there is no "{name}"').format(name=name[:64]) + did_you_mean(name, list(known)), hint)
+
+
+def _cycles(systems: Mapping[str, Any]) -> Iterator[Fault]:
+    """Each ring of systems that wait for each other, once."""
+    needs = {
+        name: [other for other in _texts(system.get("depends_on")) if other in systems]
+        for name, system in systems.items()
+    }
+    settled: set[str] = set()
+    for start in needs:
+        # Depth first without recursion: a list of systems may be longer than Python's stack is deep.
+        trail: list[str] = []
+        stack = [(start, 0)]
+        while stack:
+            name, index = stack.pop()
+            del trail[len(stack) :]
+            if name in settled:
+                continue
+            trail.append(name)
+            if index == len(needs[name]):
+                settled.add(name)
+                continue
+            stack.append((name, index + 1))
+            other = needs[name][index]
+            if other in trail:
+                ring = [*trail[trail.index(other) :], other]
+                yield Fault(
+                    ("systems", name, "depends_on"),
+                    _("systems depend on each other in a ring: {ring}").format(ring=" → ".join(ring)),
+                )
+            else:
+                stack.append((other, 0))
+
+
+def _cadences(systems: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, system in systems.items():
+        plan = _table(system.get("plan"))
+        said: list[tuple[Loc, object]] = [(("schedule",), plan.get("schedule"))]
+        said += [(("drills", level), text) for level, text in _table(plan.get("drills")).items()]
+        for loc, text in said:
+            try:
+                if isinstance(text, str):
+                    parse_cadence(text)
+            except ValueError as error:
+                yield Fault(("systems", name, "plan", *loc), str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The rules about where things lie."""
+
+    systems: Mapping[str, Any]
+    repositories: Mapping[str, Any]
+    tenant: str
+    around: Surroundings
+
+    def urls(self) -> Iterator[Fault]:
+        """Addresses that cannot be read, and locks that only a bucket can have."""
+        for name, spec in self.repositories.items():
+            try:
+                kind = self._location(spec["url"], "system").kind if isinstance(spec.get("url"), str) else None
+            except LocationError as error:
+                yield Fault(("repositories", name, "url"), error.message, error.hint)
+                continue
+            if kind not in {"s3", None} and spec.get("lock") is not None:
+                hint = _("Remove lock, or use an address that begins with s3:.")
+                yield Fault(("repositories", name, "lock"), _("only S3 buckets can be locked"), hint)
+
+    def same(self) -> Iterator[Fault]:
+        """Two repositories that are one place."""
+        seen: dict[str, str] = {}
+        for name, _system, location in self._all():
+            place = str(location.path) if location.path else location.url.rstrip("/")
+            if seen.setdefault(place, name) != name:
+                text = _('the same place as repository "{name}"').format(name=seen[place])
+                yield Fault(("repositories", name, "url"), text)
+                return
+
+    def overlaps(self) -> Iterator[Fault]:
+        """Sources in a repository or in Guardian's own state, and repositories in a source."""
+        local = [(name, location.path) for name, _system, location in self._all() if location.path]
+        for loc, path, exclude in self._sources():
+            if _within(path, self.around.state_dir):
+                yield Fault(loc, _("this source lies in the state directory of Guardian itself"))
+            for name, repository in dict(local).items():
+                if _within(path, repository):
+                    yield Fault(loc, _('this source lies in repository "{name}"').format(name=name))
+            for name, repository in local:
+                if _within(repository, path) and not any(
+                    _within(repository, Path(p)) for p in exclude if p.startswith("/")
+                ):
+                    hint = _("Move one of the two, or exclude {path}.").format(path=repository)
+                    yield Fault(loc, _('repository "{name}" lies in this source').format(name=name), hint)
+                    break
+
+    def _sources(self) -> Iterator[tuple[Loc, Path, list[str]]]:
+        for name, system in self.systems.items():
+            for key, source in _table(system.get("sources")).items():
+                at, table = ("systems", name, "sources", key), _table(source)
+                if isinstance(path := table.get("path"), str):
+                    yield (*at, "path"), Path(path), []
+                for index, path in enumerate(_items(table.get("paths"))):
+                    if isinstance(path, str):
+                        yield (*at, "paths", index), Path(path), _texts(table.get("exclude"))
+
+    def _all(self) -> Iterator[tuple[str, str, Location]]:
+        """Every place each repository may be at: one a system where the address names the system."""
+        for name, spec in self.repositories.items():
+            url = spec.get("url")
+            if not isinstance(url, str):
+                continue
+            for system in self.systems if "{system}" in url else [""]:
+                try:
+                    yield name, system, self._location(url, system)
+                except LocationError:
+                    break
+
+    def _location(self, url: str, system: str) -> Location:
+        placeholders(url)
+        filled = fill(url, {"tenant": self.tenant, "system": system, "host": self.around.host})
+        return parse_location(filled, self.around.base)
+
+
+def _within(inner: Path, outer: Path) -> bool:
+    """Whether ``inner`` is ``outer`` or lies in it, by name or after following links."""
+    if not outer.is_absolute() or "\0" in f"{inner}{outer}":
+        return False
+    return Path(os.path.normpath(inner)).is_relative_to(os.path.normpath(outer)) or Path(
+        os.path.realpath(inner)
+    ).is_relative_to(os.path.realpath(outer))
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in _items(value) if isinstance(item, str)]

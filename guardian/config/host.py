@@ -1,0 +1,78 @@
+"""The root of a host's configuration."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from guardian.model.border import Duration, Id, Written
+from guardian.model.estate import Tenant
+from guardian.model.protection import RepositorySpec, SecretRef, System
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+class ResticSettings(Written):
+    """How the restic program is run."""
+
+    program: Annotated[str, StringConstraints(min_length=1)] = Field(
+        "restic", description="a name to find in PATH, or a path"
+    )
+    stall_timeout: Duration = Field(
+        "120s", validate_default=True, description="restic is stopped when nothing moved for so long"
+    )
+    stop_grace: Duration = Field(
+        "120s", validate_default=True, description="time to remove its lock after SIGINT, before SIGKILL"
+    )
+    lock_wait: Duration | None = Field(
+        None, description="how long to wait for a repository that somebody else holds; default: not at all"
+    )
+    cache: bool = Field(True, description="keep restic's cache in the state directory")
+    compression: Literal["auto", "off", "max"] = "auto"
+
+
+class VerifySettings(Written):
+    """What a sampled drill promises when nothing else is asked for."""
+
+    confidence: Probability = Field(0.95, description="how sure the statement is")
+    max_loss: Probability = Field(0.01, description="the share of bad data that would still go unnoticed")
+
+
+class ScanSettings(Written):
+    """Which security baselines are checked, and how often."""
+
+    baselines: tuple[Id, ...] = ()
+    every: Duration | None = None
+
+
+_INCLUDE = {
+    "type": "array",
+    "items": {"type": "string", "minLength": 1},
+    "default": [],
+    "description": "files merged underneath this one, relative to it",
+}
+
+
+class HostConfig(Written):
+    """What one host protects, where to, and how its return is proven.
+
+    The rules that join several keys (names that must exist, locations that must not overlap) are checked by
+    :func:`guardian.config.load.load`, not here, so that they are reported beside all other faults.
+    """
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["properties"].update(include=_INCLUDE))
+
+    tenant: Tenant
+    host: Id | None = Field(None, description="this machine's id; default: made from its host name")
+    state_dir: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        None,
+        description="where journal, log, keys and cache live; default: /var/lib/guardian for a configuration under "
+        "/etc/guardian, otherwise state/ beside the configuration. A files source around it never takes it along",
+    )
+    signing_key: SecretRef | None = Field(
+        None, description="the Ed25519 key of this host; default: one Guardian makes and keeps in its state"
+    )
+    restic: ResticSettings = ResticSettings()
+    verify: VerifySettings = VerifySettings()
+    repositories: Annotated[dict[Id, RepositorySpec], Field(min_length=1)]
+    systems: Annotated[dict[Id, System], Field(min_length=1)]
+    scan: ScanSettings = ScanSettings()

@@ -1,0 +1,122 @@
+"""From a path to a configuration one can work with, or to everything that is wrong with it."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from guardian.config.consistency import Surroundings, check
+from guardian.config.document import Table, locate, plain
+from guardian.config.explain import explain
+from guardian.config.host import HostConfig
+from guardian.config.includes import read_tree
+from guardian.config.loaded import Loaded, ResolvedRepository
+from guardian.config.problem import Fault, InvalidConfigError, Problem, dotted
+from guardian.errors import ConfigError
+from guardian.i18n import _
+
+__all__ = ["Loaded", "ResolvedRepository", "find", "host_id", "load"]
+
+SYSTEM_WIDE: Final = Path("/etc/guardian")
+FILE_NAME: Final = "guardian.yaml"
+SYSTEM_STATE: Final = Path("/var/lib/guardian")
+DEFAULT: Final = "default"
+"""Provenance of a value that no file sets."""
+
+
+def find(path: Path | None) -> Path:
+    """The configuration file to use: ``path``, else ``./guardian.yaml``, else ``/etc/guardian/guardian.yaml``.
+
+    Raises ConfigError when there is none.
+    """
+    candidates = [path] if path is not None else [Path(FILE_NAME), SYSTEM_WIDE / FILE_NAME]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    names = ", ".join(str(candidate) for candidate in candidates)
+    raise ConfigError(
+        _("no configuration: {path} does not exist").format(path=names),
+        _("Run “guardian init” to write a starter one, or name yours with --config."),
+    )
+
+
+def load(path: Path) -> Loaded:
+    """Read, merge, check. Raises InvalidConfigError with every problem found; changes nothing."""
+    tree = read_tree(path)
+    absolute = Path(os.path.normpath(path.absolute()))
+    around = _surroundings(tree, absolute)
+    written = plain(tree)
+    config, faults = _validate(tree, written)
+    faults += check(written, around)
+    if faults or config is None:
+        raise InvalidConfigError(_problems(faults, tree))
+    config = config.model_copy(update={"host": around.host})
+    effective = config.model_dump(mode="json")
+    canonical = json.dumps(effective, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return Loaded(
+        config=config,
+        path=absolute,
+        base=absolute.parent,
+        host=around.host,
+        sha256=hashlib.sha256(canonical.encode()).hexdigest(),
+        provenance=MappingProxyType(dict(_provenance(effective, tree))),
+        state_dir=around.state_dir,
+    )
+
+
+def host_id(name: str) -> str:
+    """``name`` (a machine's host name) as an id: what does not fit becomes a hyphen."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].rstrip("-") or "host"
+
+
+def _surroundings(tree: Table, path: Path) -> Surroundings:
+    written = plain(tree)
+    host, state = written.get("host"), written.get("state_dir")
+    system_wide = Path(os.path.realpath(path)).is_relative_to(SYSTEM_WIDE) or path.is_relative_to(SYSTEM_WIDE)
+    default = str(SYSTEM_STATE) if system_wide else "state"
+    return Surroundings(
+        base=path.parent,
+        host=host if isinstance(host, str) else host_id(os.uname().nodename),
+        state_dir=Path(os.path.normpath(path.parent / (state if isinstance(state, str) and state else default))),
+    )
+
+
+def _validate(tree: Table, written: Any) -> tuple[HostConfig | None, list[Fault]]:
+    try:
+        # By way of JSON, where strict mode takes a list for a tuple.
+        return HostConfig.model_validate_json(json.dumps(written)), []
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        return None, explain(details, tree, HostConfig.model_json_schema())
+
+
+def _problems(faults: list[Fault], tree: Table) -> list[Problem]:
+    """``faults`` with their places, the main file's first, in the order they stand there."""
+    problems = [
+        Problem(locate(tree, fault.loc), dotted(fault.loc), fault.message, fault.hint)
+        for fault in dict.fromkeys(faults)
+    ]
+
+    def order(problem: Problem) -> tuple[bool, str, int, int]:
+        place = problem.place or tree.place
+        return place.file != tree.place.file, place.file, place.line, place.column
+
+    return sorted(problems, key=order)
+
+
+def _provenance(value: Mapping[str, Any], tree: Table, at: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted key, ``file:line`` or ``default``) for every value; a list is one value."""
+    for key, inner in value.items():
+        name = f"{at}.{key}" if at else key
+        entry = tree.entries.get(key)
+        below = entry.node if entry and isinstance(entry.node, Table) else Table(tree.place, {})
+        if isinstance(inner, dict) and inner:
+            yield from _provenance(inner, below, name)
+        else:
+            yield name, str(entry.place) if entry else DEFAULT

@@ -1,0 +1,166 @@
+"""A configuration in force: what it names, found and put together."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from guardian.config.consistency import default_repository
+from guardian.config.host import HostConfig
+from guardian.config.location import Kind, S3Address, fill, parse_location
+from guardian.config.problem import did_you_mean
+from guardian.errors import UsageError
+from guardian.i18n import _
+from guardian.model.backup import Target
+from guardian.model.protection import FilesSource, RepositorySpec, SourceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRepository:
+    """One concrete repository.
+
+    ``name`` is the configured one, ``key`` is safe as a file name and differs for every place: ``main``, or
+    ``main.<system>`` when the address names the system. ``url`` is what restic is given; ``path`` is set for a local
+    directory and ``s3`` for a bucket. ``systems`` are those backed up or copied there.
+    """
+
+    name: str
+    key: str
+    url: str
+    kind: Kind
+    spec: RepositorySpec
+    systems: tuple[str, ...]
+    path: Path | None = None
+    s3: S3Address | None = None
+    cacert: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that was read and checked.
+
+    ``path`` and ``base`` (its folder) are absolute; ``sha256`` is that of the effective configuration in canonical
+    JSON, defaults included; ``provenance`` tells of every dotted key which ``file:line`` set it, or ``default``.
+    """
+
+    config: HostConfig
+    path: Path
+    base: Path
+    host: str
+    sha256: str
+    provenance: Mapping[str, str]
+    state_dir: Path
+
+    def resolve(self, path: str) -> Path:
+        """A path from the configuration, absolute: a relative one is relative to the configuration's folder."""
+        return Path(os.path.normpath(self.base / path))
+
+    def targets(self, selectors: Sequence[str] = ()) -> tuple[Target, ...]:
+        """The targets that ``system`` or ``system/source`` name, each once, in the order asked; all for none.
+
+        Raises UsageError for a name that is not configured.
+        """
+        everything = {target.ref: target for target in self._all_targets()}
+        found: dict[str, Target] = {}
+        for selector in selectors:
+            matching = {ref: t for ref, t in everything.items() if selector in {ref, t.system}}
+            if not matching:
+                known = [*self.config.systems, *everything]
+                message = _('nothing is configured as "{name}"').format(name=selector[:130]) + did_you_mean(
+                    selector, known
+                )
+                raise UsageError(message, _("Configured are: {names}.").format(names=", ".join(everything)))
+            found |= matching
+        return tuple((found if selectors else everything).values())
+
+    def source(self, target: Target) -> SourceSpec:
+        """What ``target`` protects."""
+        return self.config.systems[target.system].sources[target.source]
+
+    def excludes(self, target: Target) -> tuple[str, ...]:
+        """The exclude patterns of a files target, and the state directory when it lies in one of its paths.
+
+        Journal, cache and keys of Guardian change while it runs and are no part of anybody's data.
+        """
+        source = self.source(target)
+        if not isinstance(source, FilesSource):
+            return ()
+        state, real = self.state_dir, Path(os.path.realpath(self.state_dir))
+        inside: list[str] = []
+        for path in map(Path, source.paths):
+            if state.is_relative_to(path):
+                inside.append(str(state))
+            elif real.is_relative_to(os.path.realpath(path)):
+                # restic sees the names below the path it was given, not where links lead.
+                inside.append(str(path / real.relative_to(os.path.realpath(path))))
+        return (*source.exclude, *dict.fromkeys(_literal(path) for path in inside))
+
+    def repository(self, wanted: Target | str) -> ResolvedRepository:
+        """The concrete repository of a target, of a key, or of a configured name that stands for one place.
+
+        Raises UsageError for an unknown one.
+        """
+        key = wanted.key if isinstance(wanted, Target) else wanted
+        known = {repository.key: repository for repository in self.repositories()}
+        if key not in known:
+            message = _('there is no repository "{name}"').format(name=key[:130]) + did_you_mean(key, list(known))
+            raise UsageError(message, _("Configured are: {names}.").format(names=", ".join(known)))
+        return known[key]
+
+    def copies(self, target: Target) -> tuple[ResolvedRepository, ...]:
+        """The repositories that the backups of ``target`` are copied to."""
+        names = self.config.systems[target.system].plan.copy_to
+        return tuple(self.repository(self._key(name, target.system)) for name in names)
+
+    def repositories(self) -> tuple[ResolvedRepository, ...]:
+        """Every concrete repository: one for each system that uses it where the address names the system."""
+        return tuple(self._concrete())
+
+    def default_repository(self, system: str) -> str:
+        """The configured name of the repository that ``system`` is backed up to."""
+        written = self.config.model_dump(mode="json", include={"systems", "repositories"})
+        systems, repositories = written["systems"], written["repositories"]
+        name = default_repository(systems[system], systems, repositories)
+        assert name is not None, "load() refuses a configuration without"  # noqa: S101  a promise of load(), for the type checker
+        return name
+
+    def _key(self, name: str, system: str) -> str:
+        return f"{name}.{system}" if "{system}" in self.config.repositories[name].url else name
+
+    def _all_targets(self) -> Iterator[Target]:
+        for name, system in self.config.systems.items():
+            repository = self.default_repository(name)
+            for source in system.sources:
+                yield Target(name, source, repository, self._key(repository, name))
+
+    def _concrete(self) -> Iterator[ResolvedRepository]:
+        uses: dict[str, list[str]] = {name: [] for name in self.config.repositories}
+        for system, spec in self.config.systems.items():
+            for name in dict.fromkeys((self.default_repository(system), *spec.plan.copy_to)):
+                uses[name].append(system)
+        for name, systems in uses.items():
+            if "{system}" in self.config.repositories[name].url:
+                yield from (self._resolved(name, system, (system,)) for system in systems)
+            else:
+                yield self._resolved(name, "", tuple(systems))
+
+    def _resolved(self, name: str, system: str, systems: tuple[str, ...]) -> ResolvedRepository:
+        spec = self.config.repositories[name]
+        filled = fill(spec.url, {"tenant": self.config.tenant.id, "system": system, "host": self.host})
+        location = parse_location(filled, self.base)
+        return ResolvedRepository(
+            name=name,
+            key=self._key(name, system),
+            url=location.url,
+            kind=location.kind,
+            spec=spec,
+            systems=systems,
+            path=location.path,
+            s3=location.s3,
+            cacert=self.resolve(spec.cacert) if spec.cacert else None,
+        )
+
+
+def _literal(path: str) -> str:
+    """``path`` as a restic pattern that matches it and nothing else."""
+    return "".join(f"\\{character}" if character in "*?[\\" else character for character in path)
