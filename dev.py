@@ -266,7 +266,7 @@ def update_catalogues() -> int:
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po, write_po
 
-    untranslated = total = 0
+    untranslated = 0
     for path in sorted(LOCALE.glob("*/LC_MESSAGES/guardian.po")):
         with path.open("rb") as text:
             catalogue = read_po(text, locale=path.parts[-3])
@@ -276,7 +276,6 @@ def update_catalogues() -> int:
         for message in catalogue:
             if not message.id:
                 continue  # the header
-            total += 1
             if path.parts[-3] == "en":
                 message.string = message.id
             elif not all(message.string if isinstance(message.string, tuple) else [message.string]):
@@ -286,7 +285,8 @@ def update_catalogues() -> int:
             write_po(text, catalogue, width=0, sort_output=True, no_location=True, ignore_obsolete=True)
         with path.with_suffix(".mo").open("wb") as compiled:
             write_mo(compiled, catalogue)
-    print(f"{total} messages in both languages, {untranslated} without a translation")
+        print(f"{path.parts[-3]}: {len(catalogue)} messages")
+    print(f"{untranslated} without a translation")
     return 0
 
 
