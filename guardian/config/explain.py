@@ -160,15 +160,16 @@ def _known_keys(loc: Loc, tree: Table, schema: Mapping[str, Any]) -> list[str]:
     node: Node | None = tree
     for step in loc:
         at = _arm(at, node, schema)
-        inner = (
-            at.get("properties", {}).get(step)
-            if "properties" in at
-            else at.get("additionalProperties") or at.get("items")
-        )
+        inner = at["properties"].get(step) if "properties" in at else _free(at)
         if not isinstance(inner, Mapping):
             return []
         at, node = inner, _child(node, step)
     return list(_arm(at, node, schema).get("properties", {}))
+
+
+def _free(at: Mapping[str, Any]) -> object:
+    """What a list holds, or a mapping whose keys the writer chooses."""
+    return next(iter(at.get("patternProperties", {}).values()), at.get("additionalProperties", at.get("items")))
 
 
 def _arm(at: Mapping[str, Any], node: Node | None, schema: Mapping[str, Any]) -> Mapping[str, Any]:

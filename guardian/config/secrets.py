@@ -17,6 +17,9 @@ COMMAND_SECONDS: Final = 30.0
 CREDENTIAL_NAMES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 
+# Only what is plainly the name of a variable is repeated: a bare secret that ends in = must not look like one.
+_PLAINLY_A_NAME: Final = re.compile(r"[A-Z]+(_[A-Z0-9]+)+", re.ASCII)
+
 RunCommand = Callable[[Sequence[str]], bytes]
 """Runs an argv without a shell and gives its standard output; raises ConfigError or Unavailable when it failed."""
 
@@ -61,7 +64,7 @@ def credentials(reference: str, base: Path, run_command: RunCommand | None = Non
             continue
         name, equals, value = stripped.removeprefix("export ").lstrip().partition("=")
         at = _("{reference}, line {line}").format(reference=shown, line=number)
-        if not equals or not _NAME.fullmatch(name):
+        if not equals or not _PLAINLY_A_NAME.fullmatch(name):
             raise ConfigError(_("{at}: not a line NAME=VALUE").format(at=at), _credentials_hint())
         if name not in CREDENTIAL_NAMES:
             raise ConfigError(_("{at}: {name} is no S3 credential").format(at=at, name=name), _credentials_hint())
@@ -152,7 +155,9 @@ def _from_command(line: str, run_command: RunCommand) -> Secret:
 def _run(argv: Sequence[str]) -> bytes:
     from guardian.proc import Command, capture  # noqa: PLC0415  most configurations never run a program
 
-    captured = capture(Command(tuple(argv)), limit_bytes=MAX_BYTES + 1, seconds=COMMAND_SECONDS)
+    # Password managers look for their store below HOME.
+    environment = {"HOME": home} if (home := os.environ.get("HOME")) else {}
+    captured = capture(Command(tuple(argv), environment), limit_bytes=MAX_BYTES + 1, seconds=COMMAND_SECONDS)
     if captured.returncode != 0:
         text = _("command:{program} ended with status {status}").format(program=argv[0], status=captured.returncode)
         raise ConfigError(text, _("Run it by hand and see what it says."))
