@@ -143,7 +143,7 @@ def parse(data: bytes, file: str) -> Table:
         raise InvalidConfigError.one(Place(file, 1, 1), _("the file is empty"))
     if not isinstance(root, Table):
         raise InvalidConfigError.one(
-            root.place, _("a mapping of keys to values is expected"), _("Write lines such as “tenant: {id: gz-hrss}”.")
+            root.place, _("a mapping of keys to values is expected"), _("Write lines such as 'tenant: {id: gz-hrss}'.")
         )
     return root
 

@@ -41,8 +41,8 @@ def find(path: Path | None) -> Path:
             return candidate
     names = ", ".join(str(candidate) for candidate in candidates)
     raise ConfigError(
-        _("no configuration: {path} does not exist").format(path=names),
-        _("Run “guardian init” to write a starter one, or name yours with --config."),
+        _("there is no configuration at {paths}").format(paths=names),
+        _("Run 'guardian init' to write a starter one, or name yours with --config."),
     )
 
 
