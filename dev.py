@@ -33,12 +33,18 @@ LOCK = ROOT / "requirements" / "dev.lock"
 LOCALE = ROOT / "guardian" / "locale"
 SYSTEM = {"try": ("restic",), "check": ("restic", "strace")}  # program and Debian package share their names
 
+GENERATED = """
+from guardian.config import reference as made
+for name, text in (("guardian.schema.json", made.schema_text()), ("configuration.md", made.reference_text())):
+    if (made.FOLDER / name).read_text("utf-8") != text:
+        raise SystemExit(f"docs/reference/{name} is stale: run python -m guardian.config.reference --write")
+"""
 CHECKS: dict[str, tuple[str, list[str]]] = {
     "format": ("formatting (ruff format)", ["ruff", "format", "--check", "."]),
     "lint": ("lint (ruff check)", ["ruff", "check", "."]),
     "types": ("types (mypy)", ["mypy"]),
     "walls": ("walls between rooms (lint-imports)", ["lint-imports"]),
-    "generated": ("generated files (reference pages)", ["python", "-m", "guardian.config.reference", "--check"]),
+    "generated": ("generated files (reference pages)", ["python", "-c", GENERATED]),
     "tests": ("all tests, with branch coverage (pytest)", ["pytest", "--cov", "--cov-report=term"]),
 }
 # Parts of "tests", for --only.
@@ -89,10 +95,10 @@ def step(label: str, work: Callable[[], str]) -> str:
     return result
 
 
-def run(argv: list[str], *, verbose: bool, extra_environment: dict[str, str] | None = None) -> str:
+def run(argv: list[str], *, verbose: bool) -> str:
     """Run one program in the checkout and return what it printed; on failure show that and raise StepError."""
     lines: list[str] = []
-    env = {**environment(), **(extra_environment or {})}
+    env = environment()
     program = shutil.which(argv[0], path=env["PATH"]) or argv[0]
     if verbose:
         print(f"\n$ {' '.join(argv)}", flush=True)
@@ -135,20 +141,15 @@ def missing_packages(verb: str) -> list[str]:
 def install_system_packages(packages: list[str], *, verbose: bool) -> None:
     """Install Debian packages when we may, or raise MissingError with the exact command."""
     command = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
-    elevate: list[str] | None = None
-    if os.geteuid() == 0:
-        elevate = []
-    elif quietly(["sudo", "-n", "true"]):
-        elevate = ["sudo", "-n"]
-    if elevate is None or shutil.which("apt-get") is None:
+    elevate = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if shutil.which("apt-get") is None or not quietly([*elevate, "true"]):
         raise MissingError(f"missing on this machine: {', '.join(packages)}; install with: sudo {command}")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
 
     def install() -> str:
         # A fresh machine has no package lists yet. A list that cannot be fetched is no reason to stop: the
         # package may be in another one.
         quietly([*elevate, "apt-get", "update"])
-        return run([*elevate, *command.split()], verbose=verbose, extra_environment=quiet)
+        return run([*elevate, "env", "DEBIAN_FRONTEND=noninteractive", *command.split()], verbose=verbose)
 
     try:
         step(f"system packages: {', '.join(packages)}", install)
@@ -226,8 +227,7 @@ def check(only: list[str], *, verbose: bool) -> int:
 def demo(arguments: list[str]) -> int:
     """Become ``guardian demo``: the terminal, the signals and the exit code are its own."""
     print(flush=True)
-    guardian = str(VENV / "bin" / "guardian")
-    os.execve(guardian, [guardian, "demo", *arguments], environment())
+    os.execve(VENV / "bin" / "guardian", ["guardian", "demo", *arguments], environment())
 
 
 def lock(*, upgrade: bool, verbose: bool) -> int:
