@@ -17,12 +17,10 @@ from guardian.config.secrets import credentials, resolve
 from guardian.durable import Lease, private_dir
 from guardian.errors import ConfigError, StorageFull
 from guardian.i18n import _
-from guardian.keys.signing import SigningKey
 from guardian.keys.store import KeyStore
 from guardian.ledger.heads import Heads
 from guardian.ledger.store import Log
 from guardian.model.events import Notice, Reporter
-from guardian.model.secret import Secret
 from guardian.proc import Limits, Stop, which
 from guardian.restic.capability import Capability, probe
 from guardian.restic.client import Access, Restic
@@ -55,17 +53,16 @@ class Node:
     # keys and log
 
     def keys(self) -> KeyStore:
-        """The keys in the state directory."""
-        return KeyStore(self.state)
+        """The keys of this node: files in the state directory, or secrets the configuration refers to."""
+        config, base = self.loaded.config, self.loaded.base
+        given = {r.key: resolve(r.spec.password, base) for r in self.loaded.repositories() if r.spec.password}
+        signing = resolve(config.signing_key, base) if config.signing_key else None
+        return KeyStore(self.state, signing=signing, passwords=given)
 
-    def signing_key(self) -> SigningKey:
-        """The key that signs this node's statements.
-
-        Raises ConfigError when there is none yet.
-        """
-        reference = self.loaded.config.signing_key
-        given = resolve(reference, self.loaded.base) if reference else None
-        return self.keys().signing_key(given)
+    @property
+    def origin(self) -> str:
+        """The name of this node's log."""
+        return f"guardian/{self.tenant}/{self.host}"
 
     @property
     def log_folder(self) -> Path:
@@ -79,7 +76,7 @@ class Node:
         """
         if not self.log_folder.is_dir():
             raise ConfigError(_("this host has no log yet"), _("Run 'guardian init' first."))
-        log = Log.open_for_append(self.log_folder, self.signing_key())
+        log = Log.open_for_append(self.log_folder, self.keys().signing_key())
         for repair in log.repairs:
             self.report(Notice(_("the log was mended after a crash: {repair}").format(repair=repair)))
         return log
@@ -131,23 +128,16 @@ class Node:
 
             reach(repository.s3, cacert=repository.cacert)
 
-    def password(self, repository: ResolvedRepository) -> Secret:
-        """The password of a repository.
-
-        Raises ConfigError when there is none yet.
-        """
-        reference = repository.spec.password
-        return resolve(reference, self.loaded.base) if reference else self.keys().password(repository.key)
-
     def _access(self, repository: ResolvedRepository, lease: Lease | None) -> Access:
         spec, settings = repository.spec, self.loaded.config.restic
-        record = self.keys().repository(repository.key)
+        keys = self.keys()
+        record = keys.record(repository.key)
         cache, temporary = self.state / "cache", self.state / "tmp"
         for folder in (cache, temporary):
             private_dir(folder)
         return Access(
             url=repository.url,
-            password=self.password(repository),
+            password=keys.password(repository.key),
             credentials=credentials(spec.credentials, self.loaded.base) if spec.credentials else {},
             cacert=repository.cacert,
             cache_dir=cache if settings.cache else None,
@@ -155,7 +145,7 @@ class Node:
             connections=spec.connections,
             limit_upload=spec.limit_upload,
             limit_download=spec.limit_download,
-            key_hint=record.key_id if record else None,
+            key_hint=record.restic_key_id if record else None,
             compression=settings.compression,
             lease_fd=lease.fd if lease else None,
         )

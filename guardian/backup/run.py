@@ -20,6 +20,7 @@ from guardian.backup.work import Done, Work
 from guardian.clock import rfc3339
 from guardian.config.secrets import resolve
 from guardian.errors import EvidenceInvalid, GuardianError
+from guardian.ledger.anchor import anchor
 from guardian.ledger.store import Log
 from guardian.model.backup import BackupRun, Target
 from guardian.model.events import Phase
@@ -86,9 +87,9 @@ def _try(attempt: Attempt, log: Log | EvidenceInvalid, held: ExitStack) -> tuple
 def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid) -> Result:
     node, target = attempt.node, attempt.target
     repository_id = restic.config().id
-    known = node.keys().repository(target.key)
-    if known is not None and known.id != repository_id:
-        return Result("failed", (reason("repository-changed", expected=known.id, found=repository_id),))
+    known = node.keys().record(target.key)
+    if known is not None and known.repository_id != repository_id:
+        return Result("failed", (reason("repository-changed", expected=known.repository_id, found=repository_id),))
     newest = node.heads(log).latest(target.system, target.source, target.key) if isinstance(log, Log) else None
     before = newest.predicate if newest and isinstance(newest.predicate, BackupReceipt) else None
     parent = before.snapshot_id if before and isinstance(job, FilesJob) else None
@@ -120,7 +121,7 @@ def _context(attempt: Attempt, spec: SourceSpec, scratch: Path) -> SourceContext
 
 def _anchor(log: Log | EvidenceInvalid) -> str:
     """The log's head, to be carried by the snapshot: the repository then witnesses what the log once was."""
-    return f"{log.size}:{log.checkpoint.root.hex()}" if isinstance(log, Log) else "invalid"
+    return anchor(log) if isinstance(log, Log) else "invalid"
 
 
 def _asked(job: Job, before: BackupReceipt | None) -> Asked:

@@ -74,7 +74,7 @@ class Work:
         return self.restic.backup_files(
             FilesBackup(
                 paths=job.roots,
-                excludes=job.exclude,
+                excludes=self.attempt.node.loaded.excludes(self.attempt.target),
                 tags=self._tags(),
                 host=self.attempt.node.host,
                 parent=self.parent,

@@ -4,7 +4,10 @@ Sources: binomial zero-failure sampling (n ≥ ln(1−C)/ln(1−p)), Clopper and
 and the hypergeometric tail for small frames.
 """
 
-from math import ceil, comb, lgamma, log, log1p, exp
+from math import ceil, comb, exp, lgamma, log, log1p
+
+FINITE_LIMIT = 100_000
+"""Frames up to here are counted exactly; above, the binomial bound differs by less than it is rounded."""
 
 
 def needed(max_loss: float, confidence: float) -> int:
@@ -39,7 +42,7 @@ def upper_bound_finite(frame: int, drawn: int, bad: int, confidence: float) -> f
     """
     if drawn >= frame:
         return bad / frame if frame else 1.0
-    if frame > 100_000:
+    if frame > FINITE_LIMIT:
         return upper_bound(drawn, bad, confidence)
     low, high = bad, frame - (drawn - bad)
     while low < high:

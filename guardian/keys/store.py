@@ -135,6 +135,11 @@ class KeyStore:
         given = self._passwords.get(repository)
         return given if given is not None else passwords.load(self._path(repository, "password"))
 
+    def forget_password(self, repository: str) -> None:
+        """Remove the password file of a repository that turned out to have another one. Refused once it is on record."""
+        if self.record(repository) is None:
+            self._path(repository, "password").unlink(missing_ok=True)
+
     def record(self, repository: str) -> RepositoryRecord | None:
         """What is on record about ``repository``; None when nothing is. Raises ConfigError when it is damaged."""
         path = self._path(repository, "json")

@@ -25,7 +25,6 @@ def prepare(spec: FilesSource) -> FilesJob:
     floor = 0 if spec.allow_empty else 1
     return FilesJob(
         roots=spec.paths,
-        exclude=spec.exclude,
         one_file_system=spec.one_file_system,
         min_files=spec.min_files or floor,
         min_bytes=spec.min_bytes or 0,

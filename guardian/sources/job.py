@@ -43,7 +43,6 @@ class FilesJob:
     """Paths for restic to read. ``roots`` are what the snapshot must show afterwards."""
 
     roots: tuple[str, ...]
-    exclude: tuple[str, ...] = ()
     one_file_system: bool = False
     min_files: int = 1
     min_bytes: int = 0

@@ -1,0 +1,25 @@
+"""What every verb that works on a host does first: read the configuration, listen for signals, show progress."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from guardian.cli.options import Session
+from guardian.cli.progress import reporter
+from guardian.clock import SystemClock
+from guardian.config.load import Loaded, find, load
+from guardian.node import Node
+from guardian.proc import Stop, handle_signals
+
+
+def loaded(session: Session) -> Loaded:
+    """The configuration the session names, checked whole. Raises ConfigError with everything wrong in it."""
+    return load(find(session.config))
+
+
+@contextmanager
+def node(session: Session) -> Iterator[Node]:
+    """This host, ready to work; SIGINT and SIGTERM ask it to stop cleanly, a progress bar shows where it is."""
+    configuration = loaded(session)
+    stop = Stop()
+    with handle_signals(stop), reporter(session) as report:
+        yield Node(configuration, SystemClock(), report, stop)

@@ -1,0 +1,59 @@
+"""From many outcomes to one, and from reasons to lines and documents."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from guardian.cli.render import visible
+from guardian.cli.sentences import SENTENCES, sentence
+from guardian.errors import ExitCode, GuardianError
+from guardian.i18n import _
+from guardian.model.reason import Reason
+
+_GRAVITY = (
+    ExitCode.INTERRUPTED,
+    ExitCode.EVIDENCE_INVALID,
+    ExitCode.UNEXPECTED,
+    ExitCode.BAD_ANSWER,
+    ExitCode.WRONG_PASSWORD,
+    ExitCode.REPOSITORY_MISSING,
+    ExitCode.REPOSITORY_LOCKED,
+    ExitCode.USAGE,
+    ExitCode.COULD_NOT_VERIFY,
+    ExitCode.SKIPPED,
+    ExitCode.OK,
+)
+"""What is said when several things happened: the first of these."""
+
+
+def worst_code(codes: Iterable[ExitCode]) -> ExitCode:
+    """The exit code of a whole from those of its parts."""
+    return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
+
+
+def run_outcome(outcomes: Sequence[str]) -> str:
+    """The outcome of several backups: ``complete`` only when every one is."""
+    return next((o for o in ("failed", "partial", "skipped") if o in outcomes), "complete")
+
+
+def reasons_document(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Reasons for programs: the code and its figures, and the sentence for whoever reads the document."""
+    return [{**r.model_dump(mode="json"), "text": sentence(r)} for r in reasons]
+
+
+def error_document(error: GuardianError) -> dict[str, Any]:
+    """An error inside a document."""
+    return {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}
+
+
+def reason_lines(reasons: Iterable[Reason], error: GuardianError | None = None) -> list[str]:
+    """Reasons for people, one indented line each; then the error and its hint."""
+    lines = [f"  {_mark(r)} {sentence(r)}" for r in reasons if r.code in SENTENCES or error is None]
+    if error is not None:
+        lines.append(f"  ! {visible(error.message)}")
+        if error.hint:
+            lines.append("    " + _("hint: {hint}").format(hint=visible(error.hint)))
+    return lines
+
+
+def _mark(reason: Reason) -> str:
+    return {"critical": "!", "warning": "*", "info": "-"}[reason.severity]

@@ -1,0 +1,156 @@
+"""``guardian verify``."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from guardian.cli.options import Session, verb
+from guardian.errors import ExitCode, UsageError
+from guardian.i18n import N_, _
+
+if TYPE_CHECKING:
+    from guardian.drill.run import Drill
+    from guardian.model.drill import DrillCheck
+
+PROVES = {
+    "D0": N_("every expected snapshot is there, fresh, none rolled back"),
+    "D1": N_("every tree, index entry and pack is there"),
+    "D3": N_("files come back bit-exact"),
+}
+
+
+@click.command(
+    help=_(
+        "Prove by restore drills that data comes back.\n\n"
+        "D0 holds receipts against snapshots; D1 looks whether every part of the repository is there; D3 brings a "
+        "seeded sample of files back and compares it with digests taken at the source. Nothing is written to the "
+        "repository."
+    )
+)
+@click.argument("selectors", nargs=-1, metavar="[SYSTEM[/SOURCE]]...")
+@click.option("--level", type=click.Choice(["K", "D0", "D1", "D2", "D3", "D4", "D5"]), default="D3", show_default=True,
+              help=_("How far to climb."))
+@click.option("--confidence", type=click.FloatRange(0.5, 0.999999), help=_("Confidence of the bound; default 0.95."))
+@click.option("--max-loss", type=click.FloatRange(0.000001, 0.5), help=_("Bad fraction to rule out; default 0.01."))
+@click.option("--full", is_flag=True, help=_("Bring every file back and read every stored byte."))
+@click.option("--seed-nonce", metavar="HEX", help=_("The auditor's share in the seed of the sample."))
+@verb
+def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
+    """Drill, and show what was proven and what was not."""
+    from guardian.cli import frame, render, verdict
+    from guardian.drill.run import Options
+    from guardian.drill.run import verify as run_drills
+
+    with frame.node(session) as node:
+        defaults = node.loaded.config.verify
+        options = Options(
+            level=asked["level"],
+            confidence=asked["confidence"] or defaults.confidence,
+            max_loss=asked["max_loss"] or defaults.max_loss,
+            full=asked["full"],
+            nonce=_nonce(asked["seed_nonce"]),
+        )
+        drills = run_drills(node, node.loaded.targets(selectors), options)
+    lines = [line for drill in drills for line in _lines(drill)]
+    report = render.Report(
+        schema="guardian.verify/v1",
+        outcome=_worst(drills),
+        exit_code=verdict.worst_code([_code(drill) for drill in drills]),
+        body={"level": options.level, "drills": [_document(drill) for drill in drills]},
+        lines=(*lines, "", *_limits(options.level, full=options.full)),
+    )
+    return render.show(session, report)
+
+
+def _nonce(text: str | None) -> bytes:
+    import secrets
+
+    if text is None:
+        return secrets.token_bytes(16)
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise UsageError(
+            _("the nonce is not hexadecimal"), _("Give an even number of digits 0-9 and a-f.")
+        ) from None
+
+
+def _worst(drills: "tuple[Drill, ...]") -> str:
+    from guardian.model.drill import worst
+
+    return worst([drill.outcome for drill in drills])
+
+
+def _code(drill: "Drill") -> ExitCode:
+    if any(reason.code.startswith("log-") for check in drill.checks for reason in check.reasons):
+        return ExitCode.EVIDENCE_INVALID
+    if drill.outcome == "FAIL":
+        return ExitCode.BAD_ANSWER
+    if drill.error is not None:
+        return drill.error.exit_code
+    return ExitCode.OK if drill.outcome == "PASS" else ExitCode.COULD_NOT_VERIFY
+
+
+def _document(drill: "Drill") -> dict[str, Any]:
+    from guardian.cli import verdict
+
+    target = drill.target
+    document: dict[str, Any] = {
+        "drill_id": drill.drill_id,
+        "system": target.system,
+        "source": target.source,
+        "repository": target.key,
+        "outcome": drill.outcome,
+        "checks": [
+            {**check.model_dump(mode="json"), "reasons": verdict.reasons_document(check.reasons)}
+            for check in drill.checks
+        ],
+        "entry": drill.entry,
+    }
+    if drill.error is not None:
+        document["error"] = verdict.error_document(drill.error)
+    return document
+
+
+def _lines(drill: "Drill") -> list[str]:
+    from guardian.cli import sentences, verdict
+
+    lines = [f"{drill.target.ref}: {sentences.outcome(drill.outcome)}"]
+    for check in drill.checks:
+        lines.append(f"  {check.level}  {sentences.outcome(check.outcome)}  {_proves(check)}".rstrip())
+        lines += [f"    {line}" for line in verdict.reason_lines(check.reasons, drill.error)]
+    return lines
+
+
+def _proves(check: "DrillCheck") -> str:
+    from guardian.cli.render import human_bytes
+
+    text = _(PROVES[check.level]) if check.outcome == "PASS" and check.level in PROVES else ""
+    if check.level == "D3" and "bytes" in check.measured:
+        text += " " + _("({files} files, {bytes} in {seconds} s)").format(
+            files=check.measured["files"],
+            bytes=human_bytes(float(check.measured["bytes"])),
+            seconds=check.measured["seconds"],
+        )
+    if check.assurance is not None:
+        text += "; " + _(
+            "{drawn} of {frame} files compared, {bad} bad: with {confidence} confidence less than {upper} of the files are"
+        ).format(
+            drawn=check.assurance.drawn,
+            frame=check.assurance.frame,
+            bad=check.assurance.bad,
+            confidence=f"{check.assurance.confidence:.0%}",
+            upper=f"{check.assurance.upper:.2%}",
+        )
+    return text.strip()
+
+
+def _limits(level: str, *, full: bool) -> list[str]:
+    """What was not proven, said every time."""
+    open_questions = []
+    if level in ("D0", "D1"):
+        open_questions.append(_("not proven: that any file comes back (level D3)"))
+    elif not full:
+        open_questions.append(_("not proven: files that were not drawn, and stored bytes nobody read (use --full)"))
+    open_questions.append(_("not proven: that applications start with the restored data, and anything written since"))
+    return open_questions

@@ -1,0 +1,49 @@
+"""What the log says was backed up, read once for all sources."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from guardian.drill.presence import Expectation
+from guardian.ledger.store import Log
+from guardian.model.backup import Target
+from guardian.model.evidence import BackupReceipt, NoBackup
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A receipt and the hash of its leaf in the log."""
+
+    receipt: BackupReceipt
+    leaf_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Receipts by (system, source, repository key), oldest first; ids of runs that ended without a backup."""
+
+    receipts: Mapping[tuple[str, str, str], tuple[Kept, ...]]
+    failed_runs: frozenset[str]
+
+    def of(self, target: Target) -> tuple[Kept, ...]:
+        """The receipts of ``target``."""
+        return self.receipts.get((target.system, target.source, target.key), ())
+
+    def expectation(self, target: Target) -> Expectation:
+        """What the repository of ``target`` must hold."""
+        return Expectation(tuple(kept.receipt for kept in self.of(target)), self.failed_runs)
+
+
+def read(log: Log) -> History:
+    """Go through the whole log once."""
+    receipts: dict[tuple[str, str, str], list[Kept]] = defaultdict(list)
+    failed = set()
+    for entry in log.entries():
+        match entry.predicate:
+            case BackupReceipt() as said:
+                receipts[said.system, said.source, said.repository].append(Kept(said, entry.leaf_hash.hex()))
+            case NoBackup() as said:
+                failed.add(said.run_id)
+            case _:
+                pass
+    return History({key: tuple(kept) for key, kept in receipts.items()}, frozenset(failed))

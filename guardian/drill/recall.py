@@ -1,0 +1,100 @@
+"""``guardian restore``: from a wish to data in a directory, and a statement in the log that it was done."""
+
+import getpass
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from guardian.clock import rfc3339
+from guardian.drill.points import RestorePoint, all_points, choose
+from guardian.drill.restore import Restoration, prepare_target, restore
+from guardian.errors import EvidenceInvalid
+from guardian.i18n import _
+from guardian.ledger.store import Log
+from guardian.model.backup import Target
+from guardian.model.events import Notice, Phase
+from guardian.model.evidence import Restored
+from guardian.model.protection import FilesSource, SqliteSource
+from guardian.node import Node, require_space
+from guardian.restic.client import RestoreRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which restore point (id, ``latest``, or the newest not after a moment), where to, and which parts of it."""
+
+    point: str | datetime
+    target: Path
+    includes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What was restored from which point, and its entry in the log (None when the log could not take it)."""
+
+    point: RestorePoint
+    restoration: Restoration
+    entry: int | None
+
+
+def recall(node: Node, target: Target, wanted: Wanted) -> Recalled:
+    """Restore ``target`` and put a ``restore`` statement into the log.
+
+    A log that does not hold together does not stop a restore: data comes first, and it is said. Raises UsageError
+    for a target directory that will not do, and the typed errors of the storage.
+    """
+    started = node.clock.now()
+    point = choose(all_points(node, (target,))[target], wanted.point)
+    receipt = point.kept.receipt if point.kept else None
+    prepare_target(wanted.target, _live_paths(node))
+    expected = receipt.counts.bytes if receipt and not wanted.includes else 0
+    require_space(wanted.target, expected)
+    node.report(Phase("restore", target.ref))
+    request = RestoreRequest(point.snapshot_id, wanted.target, wanted.includes, expected)
+    restoration = restore(node.restic(target.key), request, receipt, node.report)
+    statement = Restored(
+        tenant=node.tenant,
+        host=node.host,
+        system=target.system,
+        source=target.source,
+        repository=target.key,
+        snapshot_id=point.snapshot_id,
+        target=str(wanted.target.absolute()),
+        includes=wanted.includes,
+        outcome=restoration.outcome,
+        reasons=restoration.reasons,
+        files=restoration.extent.files,
+        bytes=restoration.extent.bytes,
+        by=_user(),
+        started=rfc3339(started),
+        ended=rfc3339(node.clock.now()),
+    )
+    return Recalled(point, restoration, _record(node, statement))
+
+
+def _record(node: Node, statement: Restored) -> int | None:
+    try:
+        log: Log = node.log()
+    except EvidenceInvalid as error:
+        node.report(Notice(_("the log could not take this restore: {error}").format(error=error.message)))
+        return None
+    return log.append(statement, [("snapshot", statement.snapshot_id)]).index
+
+
+def _live_paths(node: Node) -> list[str]:
+    live: list[str] = []
+    for system in node.loaded.config.systems.values():
+        for source in system.sources.values():
+            if isinstance(source, FilesSource):
+                live += source.paths
+            elif isinstance(source, SqliteSource):
+                live.append(source.path)
+    return live
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

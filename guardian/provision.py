@@ -1,0 +1,115 @@
+"""Making what a configuration names and that is missing: keys, the log, buckets, repositories. Nothing is overwritten.
+
+Every step may be repeated after a crash at any instant: a password without a repository is used for it, a
+repository without a record is put on record.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from guardian.clock import rfc3339
+from guardian.config.load import ResolvedRepository
+from guardian.config.secrets import credentials
+from guardian.durable import private_dir
+from guardian.errors import GuardianError, RepositoryMissing, WrongPassword
+from guardian.i18n import _
+from guardian.keys.store import RepositoryRecord
+from guardian.ledger.store import Log
+from guardian.model.evidence import KeyEvent
+from guardian.node import Node
+from guardian.restic.client import Restic
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One thing a node needs: made now, found as it was, or not to be had (``error``)."""
+
+    kind: Literal["signing-key", "log", "repository"]
+    name: str
+    standing: Literal["created", "existing", "failed"]
+    key_id: str = ""
+    error: GuardianError | None = None
+
+
+def provision(node: Node) -> Iterator[Made]:
+    """Make what is missing, one thing after the other; a repository that fails does not keep the next from being made."""
+    private_dir(node.state)
+    keys = node.keys()
+    had_key = (keys.folder / "signing.key").exists() or node.loaded.config.signing_key is not None
+    key = keys.ensure_signing_key(node.origin)
+    yield Made("signing-key", "signing", "existing" if had_key else "created", key.key_id)
+    had_log = (node.log_folder / "checkpoint").exists()
+    log = node.log() if had_log else Log.create(node.log_folder, node.origin, key)
+    if log.size == 0:
+        _state(node, log, "signing-key-created", key.key_id)
+    yield Made("log", node.origin, "existing" if had_log else "created")
+    for repository in node.loaded.repositories():
+        try:
+            yield _repository(node, log, repository)
+        except GuardianError as error:
+            yield Made("repository", repository.key, "failed", error=error)
+
+
+def _repository(node: Node, log: Log, repository: ResolvedRepository) -> Made:
+    keys = node.keys()
+    record = keys.record(repository.key)
+    new_password = not any(s.kind == "password" and s.name == repository.key and s.present for s in keys.status())
+    keys.ensure_password(repository.key)
+    with node.lease(repository.key, "init") as lease:
+        restic = node.restic(repository.key, lease)
+        try:
+            found, event = restic.config(), "repository-adopted"
+        except RepositoryMissing:
+            if record is not None:
+                raise  # it was there once: a new one in its place would hide the loss
+            _bucket(node, repository)
+            found, event = restic.init(), "repository-created"
+        except WrongPassword as error:
+            if not new_password:
+                raise
+            keys.forget_password(repository.key)
+            raise WrongPassword(
+                _("repository {name} exists and was made with another password").format(name=repository.key),
+                _("Name that password in the configuration: password: file:… under the repository."),
+            ) from error
+        if record is not None:
+            return Made("repository", repository.key, "existing", record.restic_key_id or "")
+        key_id = _on_record(node, restic, repository.key, found.id)
+    _state(node, log, event, key_id, (repository.key, found.id))
+    return Made("repository", repository.key, "created" if event == "repository-created" else "existing", key_id)
+
+
+def _on_record(node: Node, restic: Restic, key: str, repository_id: str) -> str:
+    key_id = restic.current_key()
+    created = rfc3339(node.clock.now())
+    node.keys().save_record(
+        key, RepositoryRecord(repository_id=repository_id, restic_key_id=key_id, created=created)
+    )
+    return key_id
+
+
+def _bucket(node: Node, repository: ResolvedRepository) -> None:
+    """Make the bucket ourselves when it needs object lock: that can only be asked for when it is made."""
+    if repository.s3 is None or repository.spec.lock is None:
+        return  # restic makes a plain bucket
+    from guardian.objectstore.s3 import S3Store
+
+    reference = repository.spec.credentials
+    secrets = credentials(reference, node.loaded.base) if reference else {}
+    with S3Store(repository.s3, secrets, cacert=str(repository.cacert) if repository.cacert else None) as store:
+        store.ensure_bucket(repository.spec.lock)
+
+
+def _state(node: Node, log: Log, event: str, key_id: str, repository: tuple[str, str] | None = None) -> None:
+    name, repository_id = repository or (None, None)
+    statement = KeyEvent(
+        event=event,
+        tenant=node.tenant,
+        host=node.host,
+        key_id=key_id,
+        repository=name,
+        repository_id=repository_id,
+        at=rfc3339(node.clock.now()),
+    )
+    log.append(statement, [("key", key_id.rjust(64, "0"))])
