@@ -1,0 +1,1 @@
+"""Object storage: addresses, whether somebody answers there, the bucket and its posture."""

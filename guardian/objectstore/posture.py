@@ -1,0 +1,145 @@
+"""How a bucket is set up, as facts: each is a value, or why it could not be read. Unreadable is never a pass."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from guardian.errors import StorageRefused
+from guardian.model.protection import BucketLock
+from guardian.objectstore import answers
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
+_LONGEST = 36500  # days, the most that a BucketLock says: what is longer is told as this
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[T]):
+    """What was read; or, where ``error`` is not None, why it could not be: a short code such as ``AccessDenied``."""
+
+    value: T | None
+    error: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether ``value`` is what the storage said."""
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class Posture:
+    """The set-up of one bucket, as far as its credentials may see it."""
+
+    versioning: Fact[Literal["enabled", "suspended", "off"]]
+    object_lock: Fact[bool]
+    """Whether the bucket can lock objects at all."""
+    default_retention: Fact[BucketLock]
+    """The lock that every new object gets; a known None is none."""
+    public_access_blocked: Fact[bool]
+    """Whether all four blocks are on."""
+    encryption: Fact[str]
+    """The algorithm for new objects, such as ``AES256``; a known None is none."""
+    policy: Fact[bool]
+    """Whether the bucket has a policy."""
+    lifecycle_rules: Fact[int]
+    """How many lifecycle rules are on: each may delete."""
+
+
+def read_posture(client: "S3Client", bucket: str) -> Posture:
+    """Ask ``client`` for every fact about ``bucket``. Once nobody answers at all, the rest is not asked."""
+    ask = _Questions()
+    versioning = ask(_versioning, lambda: client.get_bucket_versioning(Bucket=bucket))
+    lock: Fact[tuple[bool, BucketLock | None]] = ask(
+        _lock,
+        lambda: client.get_object_lock_configuration(Bucket=bucket),
+        {"ObjectLockConfigurationNotFoundError": (False, None)},
+    )
+    has_lock, retention = lock.value or (None, None)
+    return Posture(
+        versioning=versioning,
+        object_lock=Fact(has_lock, lock.error),
+        default_retention=Fact(retention, lock.error),
+        public_access_blocked=ask(
+            _blocked,
+            lambda: client.get_public_access_block(Bucket=bucket),
+            {"NoSuchPublicAccessBlockConfiguration": False},
+        ),
+        encryption=ask(
+            _encryption,
+            lambda: client.get_bucket_encryption(Bucket=bucket),
+            {"ServerSideEncryptionConfigurationNotFoundError": None},
+        ),
+        policy=ask(
+            lambda answer: bool(answer["Policy"]),
+            lambda: client.get_bucket_policy(Bucket=bucket),
+            {"NoSuchBucketPolicy": False},
+        ),
+        lifecycle_rules=ask(
+            lambda answer: sum(rule["Status"] == "Enabled" for rule in answer["Rules"]),
+            lambda: client.get_bucket_lifecycle_configuration(Bucket=bucket),
+            {"NoSuchLifecycleConfiguration": 0},
+        ),
+    )
+
+
+class _Questions:
+    """Asks for one fact after the other and remembers that nobody answers."""
+
+    def __init__(self) -> None:
+        self._unreachable: str | None = None
+
+    def __call__(
+        self,
+        meaning: Callable[[Any], T],
+        request: Callable[[], Any],
+        absent: Mapping[str, T | None] | None = None,
+    ) -> Fact[T]:
+        """The fact that ``request``'s answer means; ``absent`` says what a code for "there is none" means."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  large and optional
+
+        if self._unreachable is not None:
+            return Fact(None, self._unreachable)
+        try:
+            return Fact(meaning(request()))
+        except StorageRefused:
+            return Fact(None, answers.NOT_UNDERSTOOD)
+        except (BotoCoreError, ClientError) as error:
+            why = answers.short(error)
+            if absent is not None and why in absent:
+                return Fact(absent[why])
+            if answers.is_unreachable(error):
+                self._unreachable = why
+            return Fact(None, why)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return Fact(None, answers.NOT_UNDERSTOOD)
+
+
+def _versioning(answer: Any) -> Literal["enabled", "suspended", "off"]:
+    status = answer.get("Status")
+    if status is None:
+        return "off"
+    return {"Enabled": "enabled", "Suspended": "suspended"}[status]  # type: ignore[return-value]
+
+
+def _lock(answer: Any) -> tuple[bool, BucketLock | None]:
+    configuration = answer["ObjectLockConfiguration"]
+    enabled = configuration.get("ObjectLockEnabled") == "Enabled"
+    rule = configuration.get("Rule")
+    if not rule:
+        return enabled, None
+    default = rule["DefaultRetention"]
+    days = int(default.get("Days") or default["Years"] * 365)
+    return enabled, BucketLock(mode=default["Mode"].lower(), days=min(days, _LONGEST))
+
+
+def _blocked(answer: Any) -> bool:
+    configuration = answer["PublicAccessBlockConfiguration"]
+    return all(configuration.get(block) is True for block in _BLOCKS)
+
+
+def _encryption(answer: Any) -> str:
+    rule = answer["ServerSideEncryptionConfiguration"]["Rules"][0]
+    return str(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"])[:64]

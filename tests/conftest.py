@@ -1,0 +1,99 @@
+"""Fixtures for every layer: a real S3 server, a fresh place in it, a proxy with faults, the restics of this machine."""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from guardian.demo.server import SeaweedFS
+from guardian.objectstore.address import S3Address
+from guardian.objectstore.s3 import S3Store
+
+_HERE = Path(__file__).parent
+
+
+def _module(path: Path) -> ModuleType:
+    name = f"guardian_tests_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def found_restics() -> list[Path]:
+    """The restic programs of this machine: PATH's, those in GUARDIAN_TEST_RESTICS (folders or files, joined by ``:``)
+    and /opt/restic/*/restic."""
+    candidates = [Path(found)] if (found := shutil.which("restic")) else []
+    for entry in filter(None, os.environ.get("GUARDIAN_TEST_RESTICS", "").split(":")):
+        candidates += [Path(entry)] if Path(entry).is_file() else sorted(Path(entry).glob("**/restic*"))
+    candidates += sorted(Path("/opt/restic").glob("*/restic"))
+    return list(dict.fromkeys(p.resolve() for p in candidates if p.is_file() and os.access(p, os.X_OK)))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes ``restics`` runs once with each restic program found."""
+    if "restics" in metafunc.fixturenames:
+        found = found_restics()
+        marks = [] if found else [pytest.param(None, marks=pytest.mark.skip("no restic program found"))]
+        metafunc.parametrize("restics", found or marks, ids=[f"{p.parent.name}-{p.name}" for p in found] or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A fresh bucket on the test's S3 server."""
+
+    address: S3Address
+    server: SeaweedFS
+    credentials_file: Path
+
+    @property
+    def url(self) -> str:
+        return self.address.location
+
+    def at(self, endpoint: str) -> str:
+        """The same place as seen through ``endpoint``, a proxy's for example."""
+        return f"s3:{endpoint}/{self.address.bucket}/{self.address.prefix}"
+
+    def environment(self) -> dict[str, str]:
+        """What a bare restic needs to reach it."""
+        return {name: secret.reveal().decode() for name, secret in self.server.credentials.items()}
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """SeaweedFS, once for the whole run (about four seconds)."""
+    with SeaweedFS.start(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_place(s3_server: SeaweedFS, tmp_path: Path) -> Place:
+    """A fresh bucket, made, with a prefix in it."""
+    address = s3_server.address(f"test-{secrets.token_hex(6)}", "repository")
+    with S3Store(address, s3_server.credentials) as store:
+        store.ensure_bucket()
+    return Place(address, s3_server, s3_server.credentials_file(tmp_path / "s3-credentials"))
+
+
+@pytest.fixture
+def fault_proxy() -> Iterator[Callable[[str], object]]:
+    """``fault_proxy(endpoint)`` starts a FaultProxy (tests/fault/proxy.py) in front of it; closed at the test's end."""
+    module = _module(_HERE / "fault" / "proxy.py")
+    started = []
+
+    def start(upstream: str) -> object:
+        started.append(module.FaultProxy(upstream))
+        return started[-1]
+
+    yield start
+    for proxy in started:
+        proxy.close()
