@@ -20,7 +20,7 @@ from guardian.i18n import _
 from guardian.keys.store import KeyStore
 from guardian.ledger.heads import Heads
 from guardian.ledger.store import Log
-from guardian.model.events import Notice, Reporter
+from guardian.model.events import Remark, Reporter
 from guardian.proc import Limits, Stop, which
 from guardian.restic.capability import Capability, probe
 from guardian.restic.client import Access, Restic
@@ -74,11 +74,11 @@ class Node:
 
         Raises EvidenceInvalid when it does not hold together, ConfigError when ``guardian init`` never made it.
         """
-        if not self.log_folder.is_dir():
+        if not Log.exists(self.log_folder):
             raise ConfigError(_("this host has no log yet"), _("Run 'guardian init' first."))
         log = Log.open_for_append(self.log_folder, self.keys().signing_key())
         for repair in log.repairs:
-            self.report(Notice(_("the log was mended after a crash: {repair}").format(repair=repair)))
+            self.report(Remark(repair))
         return log
 
     def heads(self, log: Log) -> Heads:

@@ -39,7 +39,7 @@ def provision(node: Node) -> Iterator[Made]:
     had_key = (keys.folder / "signing.key").exists() or node.loaded.config.signing_key is not None
     key = keys.ensure_signing_key(node.origin)
     yield Made("signing-key", "signing", "existing" if had_key else "created", key.key_id)
-    had_log = (node.log_folder / "checkpoint").exists()
+    had_log = Log.exists(node.log_folder)
     log = node.log() if had_log else Log.create(node.log_folder, node.origin, key)
     if log.size == 0:
         _state(node, log, "signing-key-created", key.key_id)

@@ -2,9 +2,8 @@
 
 from guardian.backup.attempt import no_backup
 from guardian.backup.intent import Intent, pending, settle
-from guardian.i18n import _
 from guardian.ledger.store import Log
-from guardian.model.events import Notice
+from guardian.model.events import Remark
 from guardian.model.evidence import BackupReceipt, NoBackup
 from guardian.model.reason import reason
 from guardian.node import Node
@@ -22,9 +21,7 @@ def recover(node: Node, restic: Restic, log: Log, key: str) -> None:
     if not left:
         return
     for lock in restic.clear_stale_locks(lease_held=False):
-        node.report(
-            Notice(_("a stale lock of process {pid} on {host} was removed").format(pid=lock.pid, host=lock.hostname))
-        )
+        node.report(Remark(reason("stale-lock-removed", "info", pid=lock.pid, host=lock.hostname)))
     said = _runs_in_log(log, {intent.run_id for intent in left})
     for intent in left:
         if intent.run_id not in said:
@@ -37,11 +34,7 @@ def _say(node: Node, restic: Restic, log: Log, intent: Intent) -> None:
     statement = no_backup(node, intent, ("failed", (reason("run-interrupted"),)), orphans)
     log.append(statement, [("run", intent.run_id.rjust(64, "0"))])
     node.report(
-        Notice(
-            _("the run of {ref} begun at {time} was cut off; that is now in the log").format(
-                ref=f"{intent.system}/{intent.source}", time=intent.started
-            )
-        )
+        Remark(reason("run-cut-off", "warning", ref=f"{intent.system}/{intent.source}", time=intent.started))
     )
 
 

@@ -56,8 +56,9 @@ def verify(session: Session, folder: Path | None, key: str | None) -> int:
     """Verify the log of this host, or an exported one."""
     from guardian.cli import frame, render
     from guardian.cli.progress import reporter
+    from guardian.cli.sentences import sentence
     from guardian.ledger.verify import verify_log
-    from guardian.model.events import Phase, Progress
+    from guardian.model.events import Phase
 
     keys = (_parse(key),) if key else None
     if folder is None or keys is None:
@@ -66,31 +67,26 @@ def verify(session: Session, folder: Path | None, key: str | None) -> int:
             keys = keys or (node.keys().verify_key(),)
     with reporter(session) as report:
         report(Phase("log"))
-        found = verify_log(folder, keys, progress=lambda done, total: report(Progress(done, total, "entries")))
+        found = verify_log(folder, keys, progress=report)
     lines = [
         _("the log holds: {size} entries, {signatures} signatures checked, root {root}").format(
-            size=found.size, signatures=found.signatures, root=found.root.hex()[:16]
+            size=found.size, signatures=found.signatures, root=(found.root or "")[:16]
         )
-        if found.ok
-        else _("the log does NOT hold: {problem}").format(problem=found.problem)
+        if found.problem is None
+        else _("the log does NOT hold: {problem}").format(problem=sentence(found.problem))
     ]
     report_ = render.Report(
         schema="guardian.ledger-verify/v1",
         outcome="valid" if found.ok else "invalid",
         exit_code=ExitCode.OK if found.ok else ExitCode.EVIDENCE_INVALID,
-        body={
-            "size": found.size,
-            "root": found.root.hex(),
-            "signatures": found.signatures,
-            "problem": None if found.ok else str(found.problem),
-        },
+        body=found.model_dump(mode="json"),
         lines=tuple(lines),
     )
     return render.show(session, report_)
 
 
 @ledger.command(help=_("Copy the log, its checkpoint and public key for an auditor."))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_("A directory to make."))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_("A directory to make, or a file that ends in .tar."))
 @verb
 def export(session: Session, output: Path) -> int:
     """Write the log in the layout of C2SP tlog-tiles."""
@@ -98,9 +94,15 @@ def export(session: Session, output: Path) -> int:
     from guardian.ledger.export import export as export_log
 
     with frame.node(session) as node:
-        exported = export_log(_folder(node.log_folder), output)
-    lines = (_("{entries} entries are in {path}").format(entries=exported.size, path=render.visible(str(output))),)
-    body = {"path": str(output.absolute()), "size": exported.size}
+        exported = export_log(_folder(node.log_folder), output, (node.keys().verify_key(),), progress=node.report)
+    size = exported.checkpoint.size
+    lines = (
+        _("{entries} entries are in {path}").format(entries=size, path=render.visible(str(output))),
+        _("whoever checks them needs the public key by another way: {key}").format(
+            key=node.keys().verify_key().vkey(exported.checkpoint.origin)
+        ),
+    )
+    body = {"path": str(output.absolute()), "size": size, "files": exported.files, "bytes": exported.bytes}
     return render.show(session, render.Report("guardian.ledger-export/v1", "exported", ExitCode.OK, body, lines))
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from guardian.cli.options import Session
 from guardian.cli.render import say, visible
+from guardian.cli.sentences import sentence
 from guardian.i18n import N_, _
-from guardian.model.events import Event, Notice, Phase, Progress, Reporter
+from guardian.model.events import Event, Notice, Phase, Progress, Remark, Reporter
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -52,8 +53,12 @@ class _Lines:
         self._quiet = quiet
 
     def __call__(self, event: Event, /) -> None:
-        if isinstance(event, Notice) and not self._quiet:
+        if self._quiet:
+            return
+        if isinstance(event, Notice):
             say(event.text)
+        elif isinstance(event, Remark):
+            say(sentence(event.reason))
 
 
 class _Bar:
@@ -74,3 +79,5 @@ class _Bar:
                     self._bars.update(self._task, completed=done, total=total or None)
                 case Notice(text):
                     self._bars.console.print(visible(text), markup=False, highlight=False)
+                case Remark(reason):
+                    self._bars.console.print(sentence(reason), markup=False, highlight=False)

@@ -2,6 +2,7 @@
 
 from guardian.cli.render import visible
 from guardian.i18n import N_, _
+from guardian.ledger.invalid import TEXTS
 from guardian.model.drill import DrillOutcome
 from guardian.model.reason import Reason
 
@@ -35,6 +36,11 @@ SENTENCES: dict[str, str] = {
     "run-interrupted": N_("an earlier run was cut off before it could finish"),
     "retries": N_("the storage needed {count} retries"),
     "stale-lock-removed": N_("a stale lock of process {pid} on {host} was removed"),
+    "run-cut-off": N_("the run of {ref} begun at {time} was cut off; that is now in the log"),
+    # the log
+    "torn-tail-cut": N_("the log ended in {bytes} bytes of an entry that was never acknowledged; they were cut off"),
+    "entries-adopted": N_("{count} entries of the log were whole but not yet under its checkpoint; now they are"),
+    "hash-tiles-rebuilt": N_("{tiles} hash tiles of the log were behind its entries and were computed again"),
     # drills
     "never-backed-up": N_("there is no receipt: this source was never backed up"),
     "snapshot-missing": N_("snapshot {snapshot} of {time} is gone from the repository"),
@@ -66,6 +72,7 @@ SENTENCES: dict[str, str] = {
     # could not find out
     "could-not-run": N_("{detail}"),
 }
+SENTENCES |= TEXTS
 """Every code that may stand in a :class:`~guardian.model.reason.Reason`. A test holds this table against the code."""
 
 OUTCOMES: dict[str, str] = {

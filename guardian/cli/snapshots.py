@@ -25,7 +25,7 @@ STANDINGS = {
 def snapshots(session: Session, selectors: tuple[str, ...]) -> int:
     """List what can be restored."""
     from guardian.cli import frame, render
-    from guardian.drill.points import all_points
+    from guardian.drill.inventory import all_points
 
     with frame.node(session) as node:
         found = all_points(node, node.loaded.targets(selectors))

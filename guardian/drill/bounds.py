@@ -37,8 +37,8 @@ def upper_bound(drawn: int, bad: int, confidence: float) -> float:
 def upper_bound_finite(frame: int, drawn: int, bad: int, confidence: float) -> float:
     """Like :func:`upper_bound`, for ``drawn`` of a ``frame`` without replacement (hypergeometric).
 
-    The largest bad fraction under which so few bad ones would still be seen with probability over 1−confidence.
-    Never above the binomial bound; 0 when the whole frame was drawn and nothing was bad.
+    The smallest bad fraction that is ruled out: every one from there up would have shown more bad ones with at least
+    ``confidence``. What was drawn whole leaves no doubt: then it is the bad fraction itself.
     """
     if drawn >= frame:
         return bad / frame if frame else 1.0
@@ -47,8 +47,9 @@ def upper_bound_finite(frame: int, drawn: int, bad: int, confidence: float) -> f
     low, high = bad, frame - (drawn - bad)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if _tail(frame, middle, drawn, bad) > 1 - confidence else (low, middle - 1)
-    return low / frame
+        plausible = _tail(frame, middle, drawn, bad) >= 1 - confidence - 1e-12
+        low, high = (middle, high) if plausible else (low, middle - 1)
+    return min(1.0, (low + 1) / frame)
 
 
 def _at_most(bad: int, drawn: int, p: float) -> float:

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from guardian.drill.presence import Expectation
-from guardian.ledger.store import Log
 from guardian.model.backup import Target
 from guardian.model.evidence import BackupReceipt, NoBackup
+
+if TYPE_CHECKING:
+    from guardian.ledger.store import Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class History:
         return Expectation(tuple(kept.receipt for kept in self.of(target)), self.failed_runs)
 
 
-def read(log: Log) -> History:
+def read(log: "Log") -> History:
     """Go through the whole log once."""
     receipts: dict[tuple[str, str, str], list[Kept]] = defaultdict(list)
     failed = set()

@@ -1,16 +1,14 @@
-"""Restore points: snapshots joined with their receipts."""
+"""Restore points: snapshots joined with their receipts. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from guardian.drill.history import History, Kept, read
-from guardian.errors import EvidenceInvalid, UsageError
+from guardian.drill.history import Kept
+from guardian.errors import UsageError
 from guardian.i18n import _
 from guardian.model.backup import Snapshot, Target
-from guardian.model.events import Notice
-from guardian.node import Node
 
 Standing = Literal["receipt", "no-receipt", "orphan", "missing"]
 
@@ -81,28 +79,3 @@ def _by_id(there: Sequence[RestorePoint], points: Sequence[RestorePoint], wanted
         _("no single restore point is named {snapshot}").format(snapshot=wanted),
         _("Give more digits; 'guardian snapshots' lists those there are."),
     )
-
-
-def all_points(node: Node, targets: Sequence[Target]) -> dict[Target, tuple[RestorePoint, ...]]:
-    """The restore points of ``targets``, each repository asked once.
-
-    A log that does not hold together is said and left out: what is in the repository can still be restored.
-    """
-    past = _past(node)
-    found: dict[Target, tuple[RestorePoint, ...]] = {}
-    for key in dict.fromkeys(target.key for target in targets):
-        listed = node.restic(key).snapshots().snapshots
-        for target in (t for t in targets if t.key == key):
-            kept = past.of(target)
-            known = {k.receipt.snapshot_id for k in kept}
-            mine = [s for s in listed if s.id in known or belongs(s, target)]
-            found[target] = restore_points(kept, mine, past.failed_runs)
-    return found
-
-
-def _past(node: Node) -> History:
-    try:
-        return read(node.log())
-    except EvidenceInvalid as error:
-        node.report(Notice(_("the log is not used, since it does not hold together: {error}").format(error=error.message)))
-        return History({}, frozenset())

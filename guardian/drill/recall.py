@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from guardian.clock import rfc3339
-from guardian.drill.points import RestorePoint, all_points, choose
+from guardian.drill.inventory import all_points
+from guardian.drill.points import RestorePoint, choose
 from guardian.drill.restore import Restoration, prepare_target, restore
 from guardian.errors import EvidenceInvalid
 from guardian.i18n import _

@@ -17,9 +17,9 @@ from guardian.drill.history import History
 from guardian.drill.points import belongs
 from guardian.drill.presence import Found
 from guardian.drill.select import seed
-from guardian.errors import EvidenceInvalid, GuardianError, Interrupted
-from guardian.i18n import _
+from guardian.errors import GuardianError, Interrupted
 from guardian.ledger.anchor import contradiction
+from guardian.ledger.invalid import LogInvalid
 from guardian.ledger.store import Log
 from guardian.ledger.verify import verify_log
 from guardian.model.backup import Snapshot, Target
@@ -66,12 +66,10 @@ def verify(node: Node, targets: Sequence[Target], options: Options) -> tuple[Dri
     Raises EvidenceInvalid when the log itself does not hold together: then nothing else can be proven.
     """
     log = node.log()
-    verdict = verify_log(node.log_folder, (node.keys().verify_key(),))
-    if not verdict.ok:
-        raise EvidenceInvalid(
-            _("the log is not what was signed: {problem}").format(problem=verdict.problem),
-            _("Run 'guardian ledger verify' for the whole picture; keep the state directory as it is."),
-        )
+    node.report(Phase("log"))
+    verdict = verify_log(node.log_folder, (node.keys().verify_key(),), progress=node.report)
+    if verdict.problem is not None:
+        raise LogInvalid(verdict.problem.code, **verdict.problem.args)
     past = history.read(log)
     drills: list[Drill] = []
     for key, group in groupby(sorted(targets, key=lambda t: t.key), key=lambda t: t.key):
@@ -117,13 +115,13 @@ class _Repository:
     def _one(self, restic: Restic, target: Target, found: Found) -> Drill:
         drill_id, started = uuid4().hex, self.node.clock.now()
         nonce = self.options.nonce
-        drawn = seed(self.log.checkpoint_text, drill_id, nonce)
+        drawn = seed(self.log.note, drill_id, nonce)
         asked = LEVELS[: LEVELS.index(self.options.level) + 1] if self.options.level in LEVELS else ()
         checks = [self._climb(level, restic, target, found, drawn) for level in asked]
         if not asked:
             checks = [_not_in_this_version(self.options.level)]
         result = self._result(target, checks, (drill_id, rfc3339(started)))
-        given = {"checkpoint": self.log.checkpoint_text.decode(), "drill_id": drill_id, "nonce": nonce.hex()}
+        given = {"checkpoint": self.log.note.decode(), "drill_id": drill_id, "nonce": nonce.hex()}
         result = result.model_copy(
             update={
                 "repository_id": found.repository_id,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from guardian.model.reason import Reason
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -31,7 +33,14 @@ class Notice:
     text: str
 
 
-Event = Phase | Progress | Notice
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something worth a line, as a code with figures: the command line has the sentence."""
+
+    reason: Reason
+
+
+Event = Phase | Progress | Notice | Remark
 
 
 class Reporter(Protocol):
