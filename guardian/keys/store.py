@@ -19,7 +19,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from guardian.clock import rfc3339
-from guardian.durable import explained, private_dir, read_capped, sweep, write_atomic, write_new
+from guardian.durable import explained, private_dir, read_capped, sweep, sync_folder, write_atomic, write_new
 from guardian.errors import ConfigError, Unavailable, UsageError
 from guardian.i18n import _
 from guardian.keys import passwords
@@ -136,9 +136,16 @@ class KeyStore:
         return given if given is not None else passwords.load(self._path(repository, "password"))
 
     def forget_password(self, repository: str) -> None:
-        """Remove the password file of a repository that turned out to have another one. Refused once it is on record."""
-        if self.record(repository) is None:
-            self._path(repository, "password").unlink(missing_ok=True)
+        """Remove the file of a password that turned out to open nothing.
+
+        Raises UsageError when the repository is on record: then it is the password that opens it.
+        """
+        if self.record(repository) is not None:
+            raise UsageError(_("repository {name} is on record: its password stays").format(name=repository))
+        path = self._path(repository, "password")
+        with explained(path, writing=True):
+            path.unlink(missing_ok=True)
+            sync_folder(self.folder)
 
     def record(self, repository: str) -> RepositoryRecord | None:
         """What is on record about ``repository``; None when nothing is. Raises ConfigError when it is damaged."""

@@ -56,13 +56,19 @@ def decode_entry(index: int, data: bytes) -> Entry:
 
 def decode(payload: bytes) -> tuple[str, tuple[tuple[str, str], ...], Predicate | None]:
     """Predicate type, subjects and predicate of a statement. Raises ValueError when it is none."""
+    kind, subjects, predicate = dissect(payload)
+    return kind, subjects, _predicate(kind, predicate)
+
+
+def dissect(payload: bytes) -> tuple[str, tuple[tuple[str, str], ...], Any]:
+    """Like :func:`decode`, the predicate as plain JSON."""
     value = strictjson.loads(payload)
     if not isinstance(value, dict) or value.get("_type") != STATEMENT_TYPE:
         raise ValueError("not a statement")
     kind = value.get("predicateType")
     if not isinstance(kind, str):
         raise ValueError("no predicate type")  # noqa: TRY004  one kind of error: not a statement
-    return kind, _subjects(value.get("subject")), _predicate(kind, value.get("predicate"))
+    return kind, _subjects(value.get("subject")), value.get("predicate")
 
 
 def _subjects(value: Any) -> tuple[tuple[str, str], ...]:

@@ -20,13 +20,12 @@ from guardian.keys.signing import SigningKey, VerifyKey
 from guardian.ledger import checkpoint as notes
 from guardian.ledger import layout, recovery
 from guardian.ledger.envelope import seal
-from guardian.ledger.invalid import LogInvalid
+from guardian.ledger.invalid import LogFact, LogInvalid, fact
 from guardian.ledger.layout import HASH, WIDTH
 from guardian.ledger.statement import Subjects, decode_entry, encode
 from guardian.ledger.tiles import Tiles
 from guardian.ledger.tree import EMPTY_ROOT, CompactRange, consistency_proof, inclusion_proof, leaf_hash
 from guardian.model.evidence import PAYLOAD_TYPE, Checkpoint, Entry, Predicate
-from guardian.model.reason import Reason, reason
 
 
 class Log:
@@ -39,7 +38,7 @@ class Log:
         """Use :meth:`create`, :meth:`open` or :meth:`open_for_append`."""
         self.folder = folder
         self.key = key
-        self.repairs: tuple[Reason, ...] = ()
+        self.repairs: tuple[LogFact, ...] = ()
         """What opening had to put right: codes ``entries-adopted``, ``torn-tail-cut``, ``hash-tiles-rebuilt``."""
         self._writer: _Writer | None = None
         self._see(note, head)
@@ -240,26 +239,24 @@ class _Writer:
         except FileNotFoundError:  # a bundle is made by its first entry
             return self._used == 0
 
-    def settle(self) -> tuple[bytes, Checkpoint, tuple[Reason, ...]]:
+    def settle(self) -> tuple[bytes, Checkpoint, tuple[LogFact, ...]]:
         """Bring the files into order; the checkpoint after that, and what had to be done."""
         self._used = None
-        repairs: list[Reason] = []
+        repairs: list[LogFact] = []
         while True:
             found = recovery.inspect(self.folder, self.key.verify_key)
             durable.sweep(self.folder)
             head = found.checkpoint
             if found.stale_tiles and (count := recovery.rebuild_tiles(self.folder, head)):
-                repairs.append(reason("hash-tiles-rebuilt", "warning", tiles=count, size=head.size))
+                repairs.append(fact("hash-tiles-rebuilt", tiles=count, size=head.size))
             if found.torn:
-                repairs.append(
-                    reason("torn-tail-cut", "warning", bytes=found.torn, size=head.size + len(found.adoptable))
-                )
+                repairs.append(fact("torn-tail-cut", bytes=found.torn, size=head.size + len(found.adoptable)))
             if found.torn or found.adoptable:
                 recovery.cut(self.folder, found)
             self._range, self._used = found.range, found.used
             if not found.adoptable:
                 return found.note, head, tuple(repairs)
-            repairs.append(reason("entries-adopted", "warning", count=len(found.adoptable), index=head.size))
+            repairs.append(fact("entries-adopted", count=len(found.adoptable), index=head.size))
             self._used += layout.packed_size(found.adoptable)
             self._publish(head.origin, found.adoptable)
 
