@@ -25,17 +25,18 @@ class Surroundings:
     state_dir: Path
 
 
-def default_repository(
-    system: Mapping[str, Any], systems: Mapping[str, Any], repositories: Mapping[str, Any]
-) -> str | None:
-    """The repository a system is backed up to: its own, ``main``, or the only one that is no copy's target."""
-    if isinstance(own := system.get("repository"), str):
-        return own
-    if "main" in repositories:
-        return "main"
-    targets = {name for other in systems.values() for name in _texts(_table(_table(other).get("plan")).get("copy_to"))}
+def default_repositories(systems: Mapping[str, Any], repositories: Mapping[str, Any]) -> dict[str, str | None]:
+    """System → the repository it is backed up to: its own, ``main``, or the only one that is no copy's target.
+
+    None where that is not decided.
+    """
+    targets = {
+        name for system in systems.values() for name in _texts(_table(_table(system).get("plan")).get("copy_to"))
+    }
     rest = [name for name in repositories if name not in targets]
-    return rest[0] if len(rest) == 1 else None
+    shared = "main" if "main" in repositories else rest[0] if len(rest) == 1 else None
+    own = {name: _table(system).get("repository") for name, system in systems.items()}
+    return {name: repository if isinstance(repository, str) else shared for name, repository in own.items()}
 
 
 def check(tree: Mapping[str, Any], around: Surroundings) -> list[Fault]:
@@ -54,9 +55,10 @@ def check(tree: Mapping[str, Any], around: Surroundings) -> list[Fault]:
 
 
 def _names(systems: Mapping[str, Any], repositories: Mapping[str, Any]) -> Iterator[Fault]:
+    defaults = default_repositories(systems, repositories)
     for name, system in systems.items():
         at: Loc = ("systems", name)
-        own = default_repository(system, systems, repositories)
+        own = defaults[name]
         if own is None and repositories:
             hint = _("Name one repository main, or write repository: NAME here.")
             yield Fault(at, _("it is not clear which repository this system is backed up to"), hint)
@@ -84,29 +86,22 @@ def _cycles(systems: Mapping[str, Any]) -> Iterator[Fault]:
         for name, system in systems.items()
     }
     settled: set[str] = set()
-    for start in needs:
-        # Depth first without recursion: a list of systems may be longer than Python's stack is deep.
-        trail: list[str] = []
-        stack = [(start, 0)]
-        while stack:
-            name, index = stack.pop()
-            del trail[len(stack) :]
-            if name in settled:
-                continue
-            trail.append(name)
-            if index == len(needs[name]):
+    for start in list(needs):
+        # Depth first without recursion: a chain of systems may be longer than Python's stack is deep.
+        trail: dict[str, Iterator[str]] = {} if start in settled else {start: iter(needs[start])}
+        while trail:
+            name = next(reversed(trail))
+            other = next(trail[name], None)
+            if other is None:
                 settled.add(name)
-                continue
-            stack.append((name, index + 1))
-            other = needs[name][index]
-            if other in trail:
-                ring = [*trail[trail.index(other) :], other]
-                yield Fault(
-                    ("systems", name, "depends_on"),
-                    _("systems depend on each other in a ring: {ring}").format(ring=" → ".join(ring)),
-                )
-            else:
-                stack.append((other, 0))
+                del trail[name]
+            elif other in trail:
+                steps = list(trail)
+                ring = " → ".join([*steps[steps.index(other) :], other])
+                text = _("systems depend on each other in a ring: {ring}").format(ring=ring)
+                yield Fault(("systems", name, "depends_on"), text)
+            elif other not in settled:
+                trail[other] = iter(needs[other])
 
 
 def _cadences(systems: Mapping[str, Any]) -> Iterator[Fault]:

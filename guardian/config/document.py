@@ -133,7 +133,7 @@ def parse(data: bytes, file: str) -> Table:
     try:
         root = composer.document(text)
     except yaml.YAMLError as error:
-        raise _syntax(error, file) from None
+        raise _syntax(error, file, text) from None
     except (ValueError, OverflowError):
         # The parser in pure Python lets the errors of chr() through for escapes beyond Unicode.
         raise InvalidConfigError.one(Place(file, 1, 1), _("not valid YAML: {why}").format(why="escape")) from None
@@ -148,13 +148,14 @@ def parse(data: bytes, file: str) -> Table:
     return root
 
 
-def _syntax(error: Exception, file: str) -> InvalidConfigError:
+def _syntax(error: Exception, file: str, text: str) -> InvalidConfigError:
     mark, why = (
         getattr(error, "problem_mark", None),
         str(getattr(error, "problem", None) or getattr(error, "reason", "")),
     )
     place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
-    if "'\\t'" in why or "tab" in why.lower():
+    line = text.split("\n")[place.line - 1 : place.line]
+    if line and "\t" in line[0][: place.column]:
         return InvalidConfigError.one(place, _("a tab stands where only spaces may"), _("Indent with spaces."))
     return InvalidConfigError.one(
         place,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from guardian.config.consistency import Surroundings, check
+from guardian.config.consistency import Surroundings, check, default_repositories
 from guardian.config.document import Table, locate, plain
 from guardian.config.explain import explain
 from guardian.config.host import HostConfig
@@ -67,7 +67,13 @@ def load(path: Path) -> Loaded:
         sha256=hashlib.sha256(canonical.encode()).hexdigest(),
         provenance=MappingProxyType(dict(_provenance(effective, tree))),
         state_dir=around.state_dir,
+        defaults=MappingProxyType(_decided(default_repositories(effective["systems"], effective["repositories"]))),
     )
+
+
+def _decided(defaults: Mapping[str, str | None]) -> dict[str, str]:
+    # check() has made sure that there is one for every system.
+    return {system: repository for system, repository in defaults.items() if repository is not None}
 
 
 def host_id(name: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from guardian.config.consistency import default_repository
 from guardian.config.host import HostConfig
 from guardian.config.location import Kind, S3Address, fill, parse_location
 from guardian.config.problem import did_you_mean
@@ -40,7 +39,8 @@ class Loaded:
     """A configuration that was read and checked.
 
     ``path`` and ``base`` (its folder) are absolute; ``sha256`` is that of the effective configuration in canonical
-    JSON, defaults included; ``provenance`` tells of every dotted key which ``file:line`` set it, or ``default``.
+    JSON, defaults included; ``provenance`` tells of every dotted key which ``file:line`` set it, or ``default``;
+    ``defaults`` names the repository that each system is backed up to.
     """
 
     config: HostConfig
@@ -50,6 +50,7 @@ class Loaded:
     sha256: str
     provenance: Mapping[str, str]
     state_dir: Path
+    defaults: Mapping[str, str]
 
     def resolve(self, path: str) -> Path:
         """A path from the configuration, absolute: a relative one is relative to the configuration's folder."""
@@ -116,27 +117,19 @@ class Loaded:
         """Every concrete repository: one for each system that uses it where the address names the system."""
         return tuple(self._concrete())
 
-    def default_repository(self, system: str) -> str:
-        """The configured name of the repository that ``system`` is backed up to."""
-        written = self.config.model_dump(mode="json", include={"systems", "repositories"})
-        systems, repositories = written["systems"], written["repositories"]
-        name = default_repository(systems[system], systems, repositories)
-        assert name is not None, "load() refuses a configuration without"  # noqa: S101  a promise of load(), for the type checker
-        return name
-
     def _key(self, name: str, system: str) -> str:
         return f"{name}.{system}" if "{system}" in self.config.repositories[name].url else name
 
     def _all_targets(self) -> Iterator[Target]:
         for name, system in self.config.systems.items():
-            repository = self.default_repository(name)
+            repository = self.defaults[name]
             for source in system.sources:
                 yield Target(name, source, repository, self._key(repository, name))
 
     def _concrete(self) -> Iterator[ResolvedRepository]:
         uses: dict[str, list[str]] = {name: [] for name in self.config.repositories}
         for system, spec in self.config.systems.items():
-            for name in dict.fromkeys((self.default_repository(system), *spec.plan.copy_to)):
+            for name in dict.fromkeys((self.defaults[system], *spec.plan.copy_to)):
                 uses[name].append(system)
         for name, systems in uses.items():
             if "{system}" in self.config.repositories[name].url:
