@@ -55,7 +55,7 @@ LAYERS: dict[str, tuple[str, list[str]]] = {
     },
     "wheel": ("wheel in a fresh environment (pytest)", ["pytest", "tests/acceptance/test_wheel.py"]),
 }
-# Locked for Linux only ([tool.uv] in pyproject.toml); no address of a registry, since every site has its own.
+# For Linux only ([tool.uv] in pyproject.toml); no address of a registry, since every site has its own.
 UV_COMPILE = [
     *("pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11", "--generate-hashes"),
     *("--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header", "--quiet"),
@@ -105,7 +105,7 @@ def run(argv: list[str], *, verbose: bool) -> str:
     try:
         child = subprocess.Popen(
             [program, *argv[1:]], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="backslashreplace",
+            stderr=subprocess.STDOUT, encoding="utf-8", errors="backslashreplace",
         )  # fmt: skip
     except OSError as error:
         raise MissingError(f"cannot start {argv[0]}: {error.strerror}") from error
@@ -142,8 +142,9 @@ def install_system_packages(packages: list[str], *, verbose: bool) -> None:
     """Install Debian packages when we may, or raise MissingError with the exact command."""
     command = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
     elevate = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    by_hand = " ".join(["sudo", command] if elevate else [command])
     if shutil.which("apt-get") is None or not quietly([*elevate, "true"]):
-        raise MissingError(f"missing on this machine: {', '.join(packages)}; install with: sudo {command}")
+        raise MissingError(f"missing on this machine: {', '.join(packages)}; install with: {by_hand}")
 
     def install() -> str:
         # A fresh machine has no package lists yet. A list that cannot be fetched is no reason to stop: the
@@ -154,9 +155,7 @@ def install_system_packages(packages: list[str], *, verbose: bool) -> None:
     try:
         step(f"system packages: {', '.join(packages)}", install)
     except StepError as error:
-        raise MissingError(
-            f"could not install {', '.join(packages)}; when that is mended, run: sudo {command}"
-        ) from error
+        raise MissingError(f"could not install {', '.join(packages)}; when that is mended, run: {by_hand}") from error
 
 
 def venv_works() -> bool:
@@ -202,11 +201,10 @@ def set_up(verb: str, *, verbose: bool) -> None:
 
 def check(only: list[str], *, verbose: bool) -> int:
     """Run the checks named (all of them when none is); every one runs, also after another has failed."""
-    everything = CHECKS | LAYERS
     failed = []
     summary = ""
-    for name in only or list(CHECKS):
-        label, argv = everything[name]
+    for name in only or CHECKS:
+        label, argv = (CHECKS | LAYERS)[name]
         try:
             output = step(label, lambda argv=argv: run(argv, verbose=verbose))  # type: ignore[misc]
         except StepError:
@@ -323,6 +321,7 @@ def main() -> int:
         print(f"dev.py needs Python 3.11 or newer, and this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
     options = parser().parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever the terminal's encoding
     try:
         # A lock file or a catalogue may be the very thing that keeps the set-up from working: ask for the tool only.
         tool = {"lock": "uv", "messages": "pybabel"}.get(options.verb)
