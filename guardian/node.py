@@ -3,7 +3,7 @@
 Rooms above ask a node for what they need and are given one thing at a time; nothing is opened before it is used.
 """
 
-import socket
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,9 +124,9 @@ class Node:
         Raises StorageUnreachable or StorageRefused.
         """
         if repository.s3 is not None:
-            from guardian.objectstore.reach import reach
+            from guardian.objectstore.reach import reach  # noqa: PLC0415  only S3 needs it
 
-            reach(repository.s3, cacert=repository.cacert)
+            reach(repository.s3, cacert=str(repository.cacert) if repository.cacert else None)
 
     def _access(self, repository: ResolvedRepository, lease: Lease | None) -> Access:
         spec, settings = repository.spec, self.loaded.config.restic
@@ -175,8 +175,6 @@ class Node:
 
 def require_space(folder: Path, expected_bytes: int) -> None:
     """Raise StorageFull unless the disk under ``folder`` has ``expected_bytes`` and a little more free."""
-    import os
-
     status = os.statvfs(folder)
     free = status.f_bavail * status.f_frsize
     if expected_bytes and free < expected_bytes * 1.02 + (1 << 20):
@@ -199,15 +197,9 @@ def _sweep(root: Path) -> None:
 def _remove(folder: Path) -> None:
     # Restored directories may be read-only, even for their owner.
     def make_writable(function: object, path: str, _error: object) -> None:
-        import os
-
-        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
+            os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
         os.chmod(path, 0o700)  # noqa: PTH101
         function(path)  # type: ignore[operator]
 
     rmtree(folder, onerror=make_writable)
 
-
-def machine_name() -> str:
-    """The host name restic puts into its locks."""
-    return socket.gethostname()

@@ -33,7 +33,7 @@ class Made:
 
 
 def provision(node: Node) -> Iterator[Made]:
-    """Make what is missing, one thing after the other; a repository that fails does not keep the next from being made."""
+    """Make what is missing, one thing after the other. A repository that fails does not keep the next from being made."""
     private_dir(node.state)
     keys = node.keys()
     had_key = (keys.folder / "signing.key").exists() or node.loaded.config.signing_key is not None
@@ -83,9 +83,7 @@ def _repository(node: Node, log: Log, repository: ResolvedRepository) -> Made:
 def _on_record(node: Node, restic: Restic, key: str, repository_id: str) -> str:
     key_id = restic.current_key()
     created = rfc3339(node.clock.now())
-    node.keys().save_record(
-        key, RepositoryRecord(repository_id=repository_id, restic_key_id=key_id, created=created)
-    )
+    node.keys().save_record(key, RepositoryRecord(repository_id=repository_id, restic_key_id=key_id, created=created))
     return key_id
 
 
@@ -93,7 +91,7 @@ def _bucket(node: Node, repository: ResolvedRepository) -> None:
     """Make the bucket ourselves when it needs object lock: that can only be asked for when it is made."""
     if repository.s3 is None or repository.spec.lock is None:
         return  # restic makes a plain bucket
-    from guardian.objectstore.s3 import S3Store
+    from guardian.objectstore.s3 import S3Store  # noqa: PLC0415  boto3 is large, and optional
 
     reference = repository.spec.credentials
     secrets = credentials(reference, node.loaded.base) if reference else {}

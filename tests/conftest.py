@@ -97,3 +97,25 @@ def fault_proxy() -> Iterator[Callable[[str], object]]:
     yield start
     for proxy in started:
         proxy.close()
+
+
+@pytest.fixture
+def new_site(tmp_path: Path) -> Callable[..., object]:
+    """``new_site(url=…, credentials=…)`` makes a configured host (tests/site.py) with data, not yet initialised."""
+    module = _module(_HERE / "site.py")
+
+    def make(url: str = "", credentials: Path | None = None) -> object:
+        root = tmp_path / f"site-{secrets.token_hex(3)}"
+        root.mkdir()
+        return module.make(root, url, credentials)
+
+    return make
+
+
+@pytest.fixture
+def site(new_site: Callable[..., object]) -> object:
+    """A host with a local repository, initialised."""
+    made = new_site()
+    said = made.guardian("init")  # type: ignore[attr-defined]
+    assert said.code == 0, said
+    return made

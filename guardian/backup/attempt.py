@@ -1,6 +1,6 @@
 """One run while it is going on, and the three ways it can end in the log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -62,7 +62,7 @@ class Result:
     outcome: RunOutcome
     reasons: tuple[Reason, ...]
     snapshot: Snapshot | None = None
-    counts: Counts = Counts()
+    counts: Counts = field(default_factory=Counts)
     receipt: BackupReceipt | None = None
 
 

@@ -40,7 +40,7 @@ class Seen:
 
 
 def judge(asked: Asked, seen: Seen) -> tuple[RunOutcome, tuple[Reason, ...]]:
-    """``failed`` when anything critical stands against the run, ``partial`` when files are missing, else ``complete``."""
+    """``failed`` when anything critical stands against it, ``partial`` when files are missing, else ``complete``."""
     reasons = tuple(_reasons(asked, seen))
     if any(r.severity == "critical" for r in reasons):
         return "failed", reasons

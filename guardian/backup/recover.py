@@ -33,9 +33,7 @@ def _say(node: Node, restic: Restic, log: Log, intent: Intent) -> None:
     orphans = tuple(s.id for s in restic.snapshots(tags=(f"run={intent.run_id}",)).snapshots)
     statement = no_backup(node, intent, ("failed", (reason("run-interrupted"),)), orphans)
     log.append(statement, [("run", intent.run_id.rjust(64, "0"))])
-    node.report(
-        Remark(reason("run-cut-off", "warning", ref=f"{intent.system}/{intent.source}", time=intent.started))
-    )
+    node.report(Remark(reason("run-cut-off", "warning", ref=f"{intent.system}/{intent.source}", time=intent.started)))
 
 
 def _runs_in_log(log: Log, wanted: set[str]) -> set[str]:

@@ -104,9 +104,7 @@ def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid)
     tools = {"guardian": __version__, "restic": restic.capability.version_text}
     return replace(
         result,
-        receipt=receipt.model_copy(
-            update={"repository_id": repository_id, "previous": previous, "tools": tools}
-        ),
+        receipt=receipt.model_copy(update={"repository_id": repository_id, "previous": previous, "tools": tools}),
     )
 
 

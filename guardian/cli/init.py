@@ -23,8 +23,19 @@ STANDINGS = {"created": N_("made"), "existing": N_("already there"), "failed": N
         "made. Nothing is ever overwritten."
     )
 )
-@click.option("--dir", "directory", type=click.Path(path_type=Path, file_okay=False), help=_("Where the configuration lies; default here."))
-@click.option("--repository", "repositories", multiple=True, metavar="URL", help=_("Where backups go; a second one is for copies."))
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=_("Where the configuration lies; default here."),
+)
+@click.option(
+    "--repository",
+    "repositories",
+    multiple=True,
+    metavar="URL",
+    help=_("Where backups go; a second one is for copies."),
+)
 @verb
 def init(session: Session, directory: Path | None, repositories: tuple[str, ...]) -> int:
     """Make a start."""
@@ -57,16 +68,17 @@ def _write_starter(session: Session, path: Path, repositories: tuple[str, ...]) 
 
     folder = path.absolute().parent
     folder.mkdir(parents=True, exist_ok=True)
-    text = starter_text(
-        Starter(folder, repositories, "zh" if language() == "zh" else "en", base=folder)
-    )
+    text = starter_text(Starter(folder, repositories, "zh" if language() == "zh" else "en", base=folder))
     write_new(path, text.encode(), mode=0o600)
     load(path)
     lines = (
         _("wrote {path}").format(path=render.visible(str(path))),
         _("next: say in it what to protect and where backups go, then run 'guardian init' again"),
     )
-    body = {"configuration": str(path.absolute()), "made": [{"kind": "configuration", "name": str(path), "standing": "created"}]}
+    body = {
+        "configuration": str(path.absolute()),
+        "made": [{"kind": "configuration", "name": str(path), "standing": "created"}],
+    }
     return render.show(session, render.Report("guardian.init/v1", "created", ExitCode.OK, body, lines))
 
 

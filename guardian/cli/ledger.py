@@ -49,7 +49,9 @@ def show(session: Session, last: int, entry: int | None) -> int:
 
 
 @ledger.command(help=_("Check every entry, the tree and the checkpoint; needs the public key alone."))
-@click.option("--log", "folder", type=click.Path(path_type=Path, exists=True), help=_("A log or an export; default: this host's."))
+@click.option(
+    "--log", "folder", type=click.Path(path_type=Path, exists=True), help=_("A log or an export; default: this host's.")
+)
 @click.option("--key", "key", metavar="VKEY", help=_("The signer's public key; default: this host's."))
 @verb
 def verify(session: Session, folder: Path | None, key: str | None) -> int:
@@ -86,7 +88,13 @@ def verify(session: Session, folder: Path | None, key: str | None) -> int:
 
 
 @ledger.command(help=_("Copy the log, its checkpoint and public key for an auditor."))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help=_("A directory to make, or a file that ends in .tar."))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help=_("A directory to make, or a file that ends in .tar."),
+)
 @verb
 def export(session: Session, output: Path) -> int:
     """Write the log in the layout of C2SP tlog-tiles."""

@@ -77,8 +77,12 @@ def build() -> click.Group:
     """The program's command tree, in the language in use."""
     from guardian.cli.options import common
 
-    @click.group(cls=Verbs, help=_("Encrypted backup, restore proof and signed evidence."), invoke_without_command=False)
-    @click.version_option(__version__, "--version", message=f"guardian {__version__}", help=_("Show the version and exit."))
+    @click.group(
+        cls=Verbs, help=_("Encrypted backup, restore proof and signed evidence."), invoke_without_command=False
+    )
+    @click.version_option(
+        __version__, "--version", message=f"guardian {__version__}", help=_("Show the version and exit.")
+    )
     @common
     def guardian(**_options: object) -> None:
         pass
@@ -123,9 +127,7 @@ class GuardianErrorView:
 
     __slots__ = ("code", "exit_code", "hint", "message", "problems")
 
-    def __init__(
-        self, code: str, message: str, hint: str, exit_code: ExitCode, problems: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, code: str, message: str, hint: str, exit_code: ExitCode, problems: tuple[str, ...] = ()) -> None:
         self.code, self.message, self.hint, self.exit_code, self.problems = code, message, hint, exit_code, problems
 
 

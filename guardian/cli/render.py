@@ -15,7 +15,7 @@ _SAFE_MARKS = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def visible(text: str) -> str:
-    r"""``text`` with everything a terminal could obey (controls, escapes, direction marks, lone surrogates) as ``\x…``."""
+    r"""``text`` with all a terminal could obey (controls, escapes, direction marks, lone surrogates) as ``\x…``."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escape(c) if unicodedata.category(c) in _SAFE_MARKS else c for c in text)
@@ -43,7 +43,12 @@ class Report:
 def show(session: Session, report: Report) -> int:
     """Print ``report`` as the session asks, and give its exit code."""
     if session.as_json:
-        document = {"schema": report.schema, "outcome": report.outcome, "exit_code": int(report.exit_code), **report.body}
+        document = {
+            "schema": report.schema,
+            "outcome": report.outcome,
+            "exit_code": int(report.exit_code),
+            **report.body,
+        }
         _write_json(document)
     elif not session.quiet:
         for line in report.lines:

@@ -19,9 +19,17 @@ from guardian.i18n import _
     )
 )
 @click.argument("selector", metavar="SYSTEM/SOURCE")
-@click.option("--snapshot", "snapshot", metavar="ID|latest", default="latest", show_default=True,
-              help=_("The restore point, by the beginning of its id."))
-@click.option("--at", "at", metavar="TIME", help=_("The newest restore point not after this time (ISO 8601; UTC unless it says)."))
+@click.option(
+    "--snapshot",
+    "snapshot",
+    metavar="ID|latest",
+    default="latest",
+    show_default=True,
+    help=_("The restore point, by the beginning of its id."),
+)
+@click.option(
+    "--at", "at", metavar="TIME", help=_("The newest restore point not after this time (ISO 8601; UTC unless it says).")
+)
 @click.option("--target", required=True, type=click.Path(path_type=Path), help=_("An empty directory, or one to make."))
 @click.option("--include", "includes", multiple=True, metavar="P", help=_("Only this path, and what lies below it."))
 @verb

@@ -50,7 +50,9 @@ SENTENCES: dict[str, str] = {
     "snapshot-foreign": N_("snapshot {snapshot} of {time} from host {host} has no receipt"),
     "snapshot-orphan": N_("snapshot {snapshot} is left over from a run that failed or was cut off"),
     "snapshot-unreadable": N_("a snapshot file cannot be read: {detail}"),
-    "recovery-point-too-old": N_("the newest restore point is {age_seconds} s old; at most {rpo_seconds} s are allowed"),
+    "recovery-point-too-old": N_(
+        "the newest restore point is {age_seconds} s old; at most {rpo_seconds} s are allowed"
+    ),
     "receipt-from-the-future": N_("the newest receipt lies {seconds} s in the future"),
     "log-behind-anchor": N_("snapshot {snapshot} proves that the log once had {size} entries; it has {found}"),
     "log-differs-from-anchor": N_("snapshot {snapshot} proves that the first {size} entries of the log were others"),

@@ -28,8 +28,13 @@ PROVES = {
     )
 )
 @click.argument("selectors", nargs=-1, metavar="[SYSTEM[/SOURCE]]...")
-@click.option("--level", type=click.Choice(["K", "D0", "D1", "D2", "D3", "D4", "D5"]), default="D3", show_default=True,
-              help=_("How far to climb."))
+@click.option(
+    "--level",
+    type=click.Choice(["K", "D0", "D1", "D2", "D3", "D4", "D5"]),
+    default="D3",
+    show_default=True,
+    help=_("How far to climb."),
+)
 @click.option("--confidence", type=click.FloatRange(0.5, 0.999999), help=_("Confidence of the bound; default 0.95."))
 @click.option("--max-loss", type=click.FloatRange(0.000001, 0.5), help=_("Bad fraction to rule out; default 0.01."))
 @click.option("--full", is_flag=True, help=_("Bring every file back and read every stored byte."))
@@ -70,9 +75,7 @@ def _nonce(text: str | None) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise UsageError(
-            _("the nonce is not hexadecimal"), _("Give an even number of digits 0-9 and a-f.")
-        ) from None
+        raise UsageError(_("the nonce is not hexadecimal"), _("Give an even number of digits 0-9 and a-f.")) from None
 
 
 def _worst(drills: "tuple[Drill, ...]") -> str:
@@ -134,7 +137,7 @@ def _proves(check: "DrillCheck") -> str:
         )
     if check.assurance is not None:
         text += "; " + _(
-            "{drawn} of {frame} files compared, {bad} bad: with {confidence} confidence less than {upper} of the files are"
+            "{drawn} of {frame} files compared, {bad} bad: with {confidence} confidence, fewer than {upper} of them are"
         ).format(
             drawn=check.assurance.drawn,
             frame=check.assurance.frame,

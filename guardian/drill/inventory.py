@@ -32,5 +32,7 @@ def _past(node: Node) -> History:
     try:
         return read(node.log())
     except EvidenceInvalid as error:
-        node.report(Notice(_("the log is not used, since it does not hold together: {error}").format(error=error.message)))
+        node.report(
+            Notice(_("the log is not used, since it does not hold together: {error}").format(error=error.message))
+        )
         return History({}, frozenset())

@@ -50,7 +50,9 @@ def judge(expected: Expectation, found: Found, now: datetime, rpo: timedelta | N
     }
     if expected.receipts:
         measured["newest"] = expected.receipts[-1].snapshot_id
-        measured["age_seconds"] = round((now - datetime.fromisoformat(expected.receipts[-1].started)).total_seconds(), 1)
+        measured["age_seconds"] = round(
+            (now - datetime.fromisoformat(expected.receipts[-1].started)).total_seconds(), 1
+        )
     bad = any(r.severity == "critical" for r in reasons)
     return DrillCheck(
         level="D0", name="presence", outcome="FAIL" if bad else "PASS", reasons=tuple(reasons), measured=measured
@@ -62,9 +64,7 @@ def _missing(expected: Expectation, found: Found) -> Iterable[Reason]:
         yield reason("never-backed-up")
         return
     if found.repository_id and found.repository_id != expected.receipts[-1].repository_id:
-        yield reason(
-            "repository-changed", expected=expected.receipts[-1].repository_id, found=found.repository_id
-        )
+        yield reason("repository-changed", expected=expected.receipts[-1].repository_id, found=found.repository_id)
     present = {s.id for s in found.snapshots}
     due = [r for r in expected.receipts if r.snapshot_id not in expected.removed]
     missing = [r for r in due if r.snapshot_id not in present]
@@ -105,7 +105,9 @@ def _stale(expected: Expectation, now: datetime, rpo: timedelta | None) -> Itera
     # Data is as old as the moment the run began to read it.
     age = now - datetime.fromisoformat(expected.receipts[-1].started)
     if age > rpo:
-        yield reason("recovery-point-too-old", age_seconds=int(age.total_seconds()), rpo_seconds=int(rpo.total_seconds()))
+        yield reason(
+            "recovery-point-too-old", age_seconds=int(age.total_seconds()), rpo_seconds=int(rpo.total_seconds())
+        )
     elif age < timedelta(minutes=-5):
         yield reason("receipt-from-the-future", "warning", seconds=int(-age.total_seconds()))
 

@@ -199,7 +199,9 @@ class _Repository:
         return Drill(drill.drill_id, target, drill.outcome, drill.checks, drill.entry, error)
 
     def _sign(self, target: Target, result: DrillResult) -> Drill:
-        subjects = [("snapshot", result.snapshot_id)] if result.snapshot_id else [("drill", result.drill_id.rjust(64, "0"))]
+        subjects = (
+            [("snapshot", result.snapshot_id)] if result.snapshot_id else [("drill", result.drill_id.rjust(64, "0"))]
+        )
         entry = self.log.append(result, subjects)
         return Drill(result.drill_id, target, result.outcome, result.checks, entry.index)
 

@@ -66,7 +66,9 @@ class SqliteJob:
         ):
             source.execute("pragma query_only = on")
             source.execute("begin")
-            source.execute("select count(*) from sqlite_schema").fetchone()  # takes the read lock: one moment for all pages
+            source.execute(
+                "select count(*) from sqlite_schema"
+            ).fetchone()  # takes the read lock: one moment for all pages
             source.backup(target, pages=PAGES_PER_STEP, progress=self._watch)
             # A copy of a database in WAL mode asks for a WAL of its own when opened: make it a single whole file.
             target.execute("pragma journal_mode = delete")
@@ -116,6 +118,7 @@ def _row_counts(database: sqlite3.Connection) -> Iterator[tuple[str, int]]:
     for (name,) in names:
         quoted = str(name).replace('"', '""')
         try:
-            yield str(name), database.execute(f'select count(*) from "{quoted}"').fetchone()[0]  # noqa: S608  quoted as an identifier
+            # Quoted as an identifier, since it is one and cannot be a parameter.
+            yield str(name), database.execute(f'select count(*) from "{quoted}"').fetchone()[0]  # noqa: S608
         except sqlite3.OperationalError:
             continue  # a virtual table whose module this host's SQLite lacks

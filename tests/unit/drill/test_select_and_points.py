@@ -19,7 +19,9 @@ def test_the_same_seed_draws_the_same_files_whatever_their_order() -> None:
     assert len(set(draw(FILES, key, 20))) == 20
 
 
-@pytest.mark.parametrize("other", [(b"x", "drill", b"nonce"), (b"checkpoint", "x", b"nonce"), (b"checkpoint", "drill", b"x")])
+@pytest.mark.parametrize(
+    "other", [(b"x", "drill", b"nonce"), (b"checkpoint", "x", b"nonce"), (b"checkpoint", "drill", b"x")]
+)
 def test_every_part_of_the_seed_matters(other: tuple[bytes, str, bytes]) -> None:
     assert draw(FILES, seed(*other), 20) != draw(FILES, seed(b"checkpoint", "drill", b"nonce"), 20)
 
