@@ -197,9 +197,8 @@ def _sweep(root: Path) -> None:
 def _remove(folder: Path) -> None:
     # Restored directories may be read-only, even for their owner.
     def make_writable(function: object, path: str, _error: object) -> None:
-            os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
+        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
         os.chmod(path, 0o700)  # noqa: PTH101
         function(path)  # type: ignore[operator]
 
     rmtree(folder, onerror=make_writable)
-

@@ -33,7 +33,7 @@ class Made:
 
 
 def provision(node: Node) -> Iterator[Made]:
-    """Make what is missing, one thing after the other. A repository that fails does not keep the next from being made."""
+    """Make what is missing, one after the other; a repository that fails does not keep the next from being made."""
     private_dir(node.state)
     keys = node.keys()
     had_key = (keys.folder / "signing.key").exists() or node.loaded.config.signing_key is not None

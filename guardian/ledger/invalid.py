@@ -7,7 +7,7 @@ from guardian.errors import EvidenceInvalid
 from guardian.i18n import N_, _
 from guardian.model.reason import Reason, Severity
 
-_TEXTS = {
+TEXTS = {
     "checkpoint-missing": N_("the log has entries but no checkpoint"),
     "checkpoint-unreadable": N_("the log's checkpoint cannot be read"),
     "checkpoint-signature": N_("the log's checkpoint is not signed by the expected key"),

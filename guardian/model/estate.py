@@ -28,6 +28,8 @@ class Tenant(Written):
 class Objectives(Written):
     """What a system's owner asks for: how much may be lost, how long it may be away."""
 
-    rpo: Duration | None = Field(None, description="recovery point objective: the age of the newest good backup may not exceed it")
+    rpo: Duration | None = Field(
+        None, description="recovery point objective: the age of the newest good backup may not exceed it"
+    )
     rto: Duration | None = Field(None, description="recovery time objective")
     dr_level: Annotated[int, Field(ge=1, le=6)] | None = Field(None, description="GB/T 20988 disaster recovery level")

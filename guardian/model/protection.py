@@ -30,7 +30,9 @@ class FilesSource(Written):
     paths: Annotated[tuple[AbsolutePath, ...], Field(min_length=1)]
     exclude: tuple[str, ...] = Field((), description="restic exclude patterns")
     one_file_system: bool = False
-    require_mount: bool = Field(False, description="every path must be a mount point: an unmounted disk is not an empty source")
+    require_mount: bool = Field(
+        False, description="every path must be a mount point: an unmounted disk is not an empty source"
+    )
     allow_empty: bool = Field(False, description="an empty source is a success; by default it is a failure")
     min_files: Annotated[int, Field(ge=1)] | None = None
     min_bytes: Annotated[int, Field(ge=1)] | None = None
@@ -48,16 +50,21 @@ class CommandSource(Written):
     """What a program writes to its standard output."""
 
     kind: Literal["command"]
-    argv: Annotated[tuple[str, ...], Field(min_length=1)] = Field(description="the program and its arguments; never a shell line")
+    argv: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        description="the program and its arguments; never a shell line"
+    )
     filename: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = Field(
         None, description="the name of the stream in the snapshot; default: the id of the source"
     )
     trailer: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
-        None, description="text that must stand in the last 4 KiB of a whole stream, such as '-- PostgreSQL database dump complete'"
+        None,
+        description="text that must stand in the last 4 KiB of a whole stream, such as '-- PostgreSQL database dump complete'",
     )
     min_bytes: Annotated[int, Field(ge=1)] = 1
     time_limit: Duration = Field("24h", validate_default=True)
-    environment: dict[str, SecretRef] = Field(default_factory=dict, description="variables for the program, by reference")
+    environment: dict[str, SecretRef] = Field(
+        default_factory=dict, description="variables for the program, by reference"
+    )
 
 
 SourceSpec = Annotated[FilesSource | SqliteSource | CommandSource, Field(discriminator="kind")]
@@ -74,8 +81,12 @@ class RepositorySpec(Written):
     """Where backups go: an exact restic location; ``{tenant}``, ``{system}`` and ``{host}`` are filled in."""
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
-    credentials: SecretRef | None = Field(None, description="S3 credentials: lines AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=…")
-    password: SecretRef | None = Field(None, description="the repository's password; default: one Guardian makes and keeps in its state")
+    credentials: SecretRef | None = Field(
+        None, description="S3 credentials: lines AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=…"
+    )
+    password: SecretRef | None = Field(
+        None, description="the repository's password; default: one Guardian makes and keeps in its state"
+    )
     cacert: str | None = Field(None, description="a PEM file with the authority of the storage's certificate")
     lock: BucketLock | None = None
     limit_upload: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
@@ -112,9 +123,13 @@ class System(Written):
 
     name: LocalText | None = None
     owner: str | None = None
-    mlps_level: Annotated[int, Field(ge=1, le=5)] | None = Field(None, description="MLPS 2.0 (GB/T 22240) protection level")
+    mlps_level: Annotated[int, Field(ge=1, le=5)] | None = Field(
+        None, description="MLPS 2.0 (GB/T 22240) protection level"
+    )
     objectives: Objectives = Objectives()
     depends_on: tuple[Id, ...] = ()
-    repository: Id | None = Field(None, description="default: 'main', or the only repository that is not a copy's target")
+    repository: Id | None = Field(
+        None, description="default: 'main', or the only repository that is not a copy's target"
+    )
     sources: Annotated[dict[Id, SourceSpec], Field(min_length=1)]
     plan: Plan = Plan()

@@ -112,7 +112,8 @@ class SqliteJob:
 
 def _row_counts(database: sqlite3.Connection) -> Iterator[tuple[str, int]]:
     names = database.execute(
-        "select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' order by name limit ?",
+        "select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\'"
+        " order by name limit ?",
         (_COUNT_LIMIT,),
     ).fetchall()
     for (name,) in names:
