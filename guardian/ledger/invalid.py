@@ -38,7 +38,7 @@ class LogFact:
 
     def __str__(self) -> str:
         """The sentence."""
-        return _(_TEXTS[self.code]).format(**self.figures)
+        return _(TEXTS[self.code]).format(**self.figures)
 
 
 def fact(code: str, **figures: int) -> LogFact:
