@@ -141,7 +141,7 @@ class _Places:
     def same(self) -> Iterator[Fault]:
         """Two repositories that are one place."""
         seen: dict[str, str] = {}
-        for name, _system, location in self._all():
+        for name, location in self._all():
             place = str(location.path) if location.path else location.url.rstrip("/")
             if seen.setdefault(place, name) != name:
                 text = _('the same place as repository "{name}"').format(name=seen[place])
@@ -150,20 +150,32 @@ class _Places:
 
     def overlaps(self) -> Iterator[Fault]:
         """Sources in a repository or in Guardian's own state, and repositories in a source."""
-        local = [(name, location.path) for name, _system, location in self._all() if location.path]
+        # By ancestors and not in pairs: a thousand systems with a repository each must not take minutes.
+        repositories = {form: name for name, path in self._local() for form in _forms(path)}
+        state = _forms(self.around.state_dir)
+        sources: dict[str, list[tuple[Loc, list[str]]]] = {}
+        told: set[tuple[Loc, str]] = set()
         for loc, path, exclude in self._sources():
-            if _within(path, self.around.state_dir):
+            outer = [ancestor for form in _forms(path) for ancestor in _upwards(form)]
+            if not state.isdisjoint(outer):
                 yield Fault(loc, _("this source lies in the state directory of Guardian itself"))
-            for name, repository in dict(local).items():
-                if _within(path, repository):
-                    yield Fault(loc, _('this source lies in repository "{name}"').format(name=name))
-            for name, repository in local:
-                if _within(repository, path) and not any(
-                    _within(repository, Path(p)) for p in exclude if p.startswith("/")
-                ):
-                    hint = _("Move one of the two, or exclude {path}.").format(path=repository)
-                    yield Fault(loc, _('repository "{name}" lies in this source').format(name=name), hint)
-                    break
+            for name in dict.fromkeys(repositories[form] for form in outer if form in repositories):
+                told.add((loc, name))
+                yield Fault(loc, _('this source lies in repository "{name}"').format(name=name))
+            for form in _forms(path):
+                sources.setdefault(form, []).append((loc, exclude))
+        for name, path in self._local():
+            outer = [ancestor for form in _forms(path) for ancestor in _upwards(form)]
+            for loc, exclude in (source for form in outer for source in sources.get(form, ())):
+                if (loc, name) in told or not {os.path.normpath(p) for p in exclude}.isdisjoint(outer):
+                    continue
+                told.add((loc, name))
+                hint = _("Move one of the two, or exclude {path}.").format(path=path)
+                yield Fault(loc, _('repository "{name}" lies in this source').format(name=name), hint)
+
+    def _local(self) -> Iterator[tuple[str, Path]]:
+        """The local directories among the repositories."""
+        return ((name, location.path) for name, location in self._all() if location.path)
 
     def _sources(self) -> Iterator[tuple[Loc, Path, list[str]]]:
         for name, system in self.systems.items():
@@ -175,7 +187,7 @@ class _Places:
                     if isinstance(path, str):
                         yield (*at, "paths", index), Path(path), _texts(table.get("exclude"))
 
-    def _all(self) -> Iterator[tuple[str, str, Location]]:
+    def _all(self) -> Iterator[tuple[str, Location]]:
         """Every place each repository may be at: one a system where the address names the system."""
         for name, spec in self.repositories.items():
             url = spec.get("url")
@@ -183,7 +195,7 @@ class _Places:
                 continue
             for system in self.systems if "{system}" in url else [""]:
                 try:
-                    yield name, system, self._location(url, system)
+                    yield name, self._location(url, system)
                 except LocationError:
                     break
 
@@ -193,13 +205,16 @@ class _Places:
         return parse_location(filled, self.around.base)
 
 
-def _within(inner: Path, outer: Path) -> bool:
-    """Whether ``inner`` is ``outer`` or lies in it, by name or after following links."""
-    if not outer.is_absolute() or "\0" in f"{inner}{outer}":
-        return False
-    return Path(os.path.normpath(inner)).is_relative_to(os.path.normpath(outer)) or Path(
-        os.path.realpath(inner)
-    ).is_relative_to(os.path.realpath(outer))
+def _forms(path: Path) -> frozenset[str]:
+    """The names ``path`` goes by: as written, and after following links. None for what is no absolute path."""
+    if not path.is_absolute() or "\0" in str(path):
+        return frozenset()
+    return frozenset({os.path.normpath(path), os.path.realpath(path)})
+
+
+def _upwards(form: str) -> list[str]:
+    """``form`` and every directory above it."""
+    return [form, *map(str, Path(form).parents)]
 
 
 def _table(value: object) -> Mapping[str, Any]:

@@ -401,3 +401,20 @@ def test_no_tree_raises_anything_but_a_configuration_error(tmp_path: Path, tree:
         load(path)
     except InvalidConfigError as error:
         assert error.problems  # noqa: PT017  most, not all, of them are wrong
+
+
+def test_many_systems_are_not_compared_in_pairs(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    asked = 0
+    real = os.path.realpath
+
+    def counted(path: str | Path) -> str:
+        nonlocal asked
+        asked += 1
+        return real(path)
+
+    monkeypatch.setattr("os.path.realpath", counted)
+    systems = "".join(f"  s{n}: {{sources: {{f: {{kind: files, paths: [/srv/{n}]}}}}}}\n" for n in range(300))
+    load(write(f"tenant: {{id: a}}\nrepositories: {{main: {{url: '/mnt/r/{{system}}'}}}}\nsystems:\n{systems}"))
+    assert 300 < asked < 10 * 300
