@@ -2,7 +2,7 @@
 
 import os
 import stat
-import subprocess  # noqa: TID251  a lease has to outlive a real process
+import subprocess
 import sys
 from pathlib import Path
 
