@@ -78,7 +78,7 @@ class Node:
             raise ConfigError(_("this host has no log yet"), _("Run 'guardian init' first."))
         log = Log.open_for_append(self.log_folder, self.keys().signing_key())
         for repair in log.repairs:
-            self.report(Remark(repair))
+            self.report(Remark(repair.reason("warning")))
         return log
 
     def heads(self, log: Log) -> Heads:

@@ -58,9 +58,8 @@ def verify(session: Session, folder: Path | None, key: str | None) -> int:
     """Verify the log of this host, or an exported one."""
     from guardian.cli import frame, render
     from guardian.cli.progress import reporter
-    from guardian.cli.sentences import sentence
     from guardian.ledger.verify import verify_log
-    from guardian.model.events import Phase
+    from guardian.model.events import Phase, Progress
 
     keys = (_parse(key),) if key else None
     if folder is None or keys is None:
@@ -69,19 +68,27 @@ def verify(session: Session, folder: Path | None, key: str | None) -> int:
             keys = keys or (node.keys().verify_key(),)
     with reporter(session) as report:
         report(Phase("log"))
-        found = verify_log(folder, keys, progress=report)
+        found = verify_log(folder, keys, progress=lambda done, total: report(Progress(done, total, "entries")))
     lines = [
         _("the log holds: {size} entries, {signatures} signatures checked, root {root}").format(
-            size=found.size, signatures=found.signatures, root=(found.root or "")[:16]
+            size=found.size, signatures=found.signatures, root=found.root.hex()[:16]
         )
         if found.problem is None
-        else _("the log does NOT hold: {problem}").format(problem=sentence(found.problem))
+        else _("the log does NOT hold: {problem}").format(problem=found.problem)
     ]
     report_ = render.Report(
         schema="guardian.ledger-verify/v1",
         outcome="valid" if found.ok else "invalid",
         exit_code=ExitCode.OK if found.ok else ExitCode.EVIDENCE_INVALID,
-        body=found.model_dump(mode="json"),
+        body={
+            "origin": found.origin,
+            "size": found.size,
+            "root": found.root.hex(),
+            "key_id": found.key_id,
+            "entries": found.entries,
+            "signatures": found.signatures,
+            "problem": found.problem.reason().model_dump(mode="json") if found.problem else None,
+        },
         lines=tuple(lines),
     )
     return render.show(session, report_)
@@ -102,7 +109,7 @@ def export(session: Session, output: Path) -> int:
     from guardian.ledger.export import export as export_log
 
     with frame.node(session) as node:
-        exported = export_log(_folder(node.log_folder), output, (node.keys().verify_key(),), progress=node.report)
+        exported = export_log(_folder(node.log_folder), output, (node.keys().verify_key(),))
     size = exported.checkpoint.size
     lines = (
         _("{entries} entries are in {path}").format(entries=size, path=render.visible(str(output))),

@@ -37,10 +37,6 @@ SENTENCES: dict[str, str] = {
     "retries": N_("the storage needed {count} retries"),
     "stale-lock-removed": N_("a stale lock of process {pid} on {host} was removed"),
     "run-cut-off": N_("the run of {ref} begun at {time} was cut off; that is now in the log"),
-    # the log
-    "torn-tail-cut": N_("the log ended in {bytes} bytes of an entry that was never acknowledged; they were cut off"),
-    "entries-adopted": N_("{count} entries of the log were whole but not yet under its checkpoint; now they are"),
-    "hash-tiles-rebuilt": N_("{tiles} hash tiles of the log were behind its entries and were computed again"),
     # drills
     "never-backed-up": N_("there is no receipt: this source was never backed up"),
     "snapshot-missing": N_("snapshot {snapshot} of {time} is gone from the repository"),

@@ -24,7 +24,7 @@ from guardian.ledger.store import Log
 from guardian.ledger.verify import verify_log
 from guardian.model.backup import Snapshot, Target
 from guardian.model.drill import DrillCheck, DrillLevel, DrillOutcome, worst
-from guardian.model.events import Phase
+from guardian.model.events import Phase, Progress
 from guardian.model.evidence import DrillResult
 from guardian.model.reason import Reason, reason
 from guardian.node import Node
@@ -67,9 +67,9 @@ def verify(node: Node, targets: Sequence[Target], options: Options) -> tuple[Dri
     """
     log = node.log()
     node.report(Phase("log"))
-    verdict = verify_log(node.log_folder, (node.keys().verify_key(),), progress=node.report)
+    verdict = verify_log(node.log_folder, (node.keys().verify_key(),), progress=lambda done, total: node.report(Progress(done, total, "entries")))
     if verdict.problem is not None:
-        raise LogInvalid(verdict.problem.code, **verdict.problem.args)
+        raise LogInvalid(verdict.problem.code, **verdict.problem.figures)
     past = history.read(log)
     drills: list[Drill] = []
     for key, group in groupby(sorted(targets, key=lambda t: t.key), key=lambda t: t.key):
