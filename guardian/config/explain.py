@@ -69,7 +69,7 @@ def explain(errors: Iterable[ErrorDetails], tree: Table, schema: Mapping[str, An
     """One fault for each of ``errors``; ``schema`` is the JSON Schema, asked for the keys that may stand somewhere."""
     faults: list[Fault] = []
     for error in errors:
-        loc = _own_steps(error["loc"], tree)
+        loc = _own_steps(error, tree, schema)
         # A list whose items were all refused is not also "too short".
         if error["type"] == "too_short" and any(fault.loc[: len(loc)] == loc for fault in faults):
             continue
@@ -77,19 +77,22 @@ def explain(errors: Iterable[ErrorDetails], tree: Table, schema: Mapping[str, An
     return faults
 
 
-def _own_steps(loc: Loc, tree: Table) -> Loc:
-    """``loc`` without what pydantic adds to it: the name of a union's arm, and ``[key]``."""
+def _own_steps(error: ErrorDetails, tree: Table, schema: Mapping[str, Any]) -> Loc:
+    """The error's way without what pydantic adds to it: the name of a union's arm, and ``[key]``."""
     steps: list[str | int] = []
     node: Node | None = tree
-    arm_taken = False
+    at: object = schema
+    loc = error["loc"]
+    if loc[-1:] == ("[key]",) and error["type"] != "extra_forbidden":
+        loc = loc[:-1]
     for step in loc:
-        if step == "[key]":
-            continue
-        if isinstance(node, Table) and not arm_taken and _kind(node) == step:
-            arm_taken = True
+        # After the key of a source, and only there, stands the arm that its kind chose; then comes a key of the arm.
+        if isinstance(at, Mapping) and "discriminator" in at:
+            at = _arm(at, node, schema)
             continue
         steps.append(step)
-        node, arm_taken = _child(node, step), False
+        at = _below(at, node, step, schema)
+        node = _child(node, step)
     return tuple(steps)
 
 
@@ -156,15 +159,19 @@ def _unknown_key(loc: Loc, tree: Table, schema: Mapping[str, Any]) -> Fault:
 
 def _known_keys(loc: Loc, tree: Table, schema: Mapping[str, Any]) -> list[str]:
     """The keys the mapping at ``loc`` may have, by the schema."""
-    at: Mapping[str, Any] = schema
+    at: object = schema
     node: Node | None = tree
     for step in loc:
-        at = _arm(at, node, schema)
-        inner = at["properties"].get(step) if "properties" in at else _free(at)
-        if not isinstance(inner, Mapping):
-            return []
-        at, node = inner, _child(node, step)
-    return list(_arm(at, node, schema).get("properties", {}))
+        at, node = _below(at, node, step, schema), _child(node, step)
+    return list(_arm(at, node, schema).get("properties", {})) if isinstance(at, Mapping) else []
+
+
+def _below(at: object, node: Node | None, step: str | int, schema: Mapping[str, Any]) -> object:
+    """The schema of what stands at ``step`` in ``node``, which ``at`` describes; None when it says nothing of it."""
+    if not isinstance(at, Mapping):
+        return None
+    arm = _arm(at, node, schema)
+    return arm["properties"].get(step) if "properties" in arm else _free(arm)
 
 
 def _free(at: Mapping[str, Any]) -> object:

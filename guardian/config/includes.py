@@ -55,7 +55,7 @@ class _Reader:
         real = Path(os.path.realpath(path))
         shown = self._shown(path)
         self.files += 1
-        if False:
+        if real in above:
             raise InvalidConfigError.one(asked_at, _("{path} includes itself").format(path=shown), key="include")
         if len(above) > MAX_DEPTH or self.files > MAX_FILES:
             text = _("too many included files: at most {depth} deep and {files} in all").format(

@@ -418,3 +418,15 @@ def test_many_systems_are_not_compared_in_pairs(write: Write, monkeypatch: pytes
     systems = "".join(f"  s{n}: {{sources: {{f: {{kind: files, paths: [/srv/{n}]}}}}}}\n" for n in range(300))
     load(write(f"tenant: {{id: a}}\nrepositories: {{main: {{url: '/mnt/r/{{system}}'}}}}\nsystems:\n{systems}"))
     assert 300 < asked < 10 * 300
+
+
+def test_a_key_named_like_its_kind_is_still_named(write: Write) -> None:
+    assert only(write((DOCS, "docs: {kind: files, paths: [/a], files: 1}"))) == (
+        'guardian.yaml:10: systems.social.sources.docs.files: unknown key; did you mean "min_files"?'
+    )
+    found = {str(p) for p in problems(write("kind: a\na: 1\n'[key]': 1\n"))}
+    assert {
+        "guardian.yaml:1: kind: unknown key",
+        "guardian.yaml:2: a: unknown key",
+        "guardian.yaml:3: [key]: unknown key",
+    } < found
