@@ -77,7 +77,7 @@ class StepError(Exception):
 def environment() -> dict[str, str]:
     """The environment of every tool: ours, with the virtual environment's programs first."""
     path = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    env = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV)}
     env.pop("PYTHONHOME", None)  # would point the virtual environment's Python at another standard library
     return env
 
