@@ -78,6 +78,8 @@ def _envelope(value: object) -> Envelope:
         raise ValueError("no signature, or too many")
     signatures = []
     for one in listed:
+        if not isinstance(one, dict):
+            raise TypeError("no signature")
         hint = one.get("keyid", "")
         signatures.append((hint if isinstance(hint, str) else "", _base64(one["sig"])))
     return Envelope(value["payloadType"], _base64(value["payload"]), tuple(signatures))
