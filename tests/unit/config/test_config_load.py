@@ -128,6 +128,7 @@ def test_the_digest_is_of_what_is_in_force_not_of_how_it_is_written(write: Write
     assert load(write(('"every 6h"', "every 6h"), ("host: web-1", "host: web-1 # here"))).sha256 == first
     assert load(write(("rpo: 6h", "rpo: 360m"))).sha256 == first
     assert load(write(("host: web-1", "host: web-1\nrestic: {compression: auto}"))).sha256 == first
+    assert load(write(("D1: daily, D3: weekly", "D3: weekly, D1: daily"))).sha256 == first
     assert load(write(("rpo: 6h", "rpo: 7h"))).sha256 != first
 
 
