@@ -69,7 +69,7 @@ class MissingError(Exception):
 class StepError(Exception):
     """A step failed; ``output`` is what its tool said and has not been shown yet."""
 
-    def __init__(self, message: str, output: str) -> None:  # noqa: D107  said above
+    def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
         self.output = output
 
