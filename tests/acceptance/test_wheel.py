@@ -1,7 +1,7 @@
 """The wheel works where no checkout is: a fresh environment, the locked runtime, another directory."""
 
 import os
-import subprocess  # noqa: TID251  drives the installed program as an operator does
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
