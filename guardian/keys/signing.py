@@ -41,9 +41,10 @@ class VerifyKey:
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Whether ``signature`` is this key's over ``data``. Never raises for bad bytes; safe in many threads."""
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  start-up stays quick
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
 
         if self._public is None:
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
             self._public = Ed25519PublicKey.from_public_bytes(self.raw)
         try:
             self._public.verify(signature, data)
