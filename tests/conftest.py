@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from guardian.demo.server import SeaweedFS
-from guardian.objectstore.address import S3Address
+from guardian.model.address import S3Address
 from guardian.objectstore.s3 import S3Store
 
 _HERE = Path(__file__).parent

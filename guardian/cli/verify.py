@@ -10,7 +10,7 @@ from guardian.i18n import N_, _
 
 if TYPE_CHECKING:
     from guardian.drill.run import Drill
-    from guardian.model.drill import DrillCheck
+    from guardian.model.drill import Assurance, DrillCheck
 
 PROVES = {
     "D0": N_("every expected snapshot is there, fresh, none rolled back"),
@@ -136,16 +136,22 @@ def _proves(check: "DrillCheck") -> str:
             seconds=check.measured["seconds"],
         )
     if check.assurance is not None:
-        text += "; " + _(
-            "{drawn} of {frame} files compared, {bad} bad: with {confidence} confidence, fewer than {upper} of them are"
-        ).format(
-            drawn=check.assurance.drawn,
-            frame=check.assurance.frame,
-            bad=check.assurance.bad,
-            confidence=f"{check.assurance.confidence:.0%}",
-            upper=f"{check.assurance.upper:.2%}",
-        )
+        text += "; " + _bound(check.assurance)
     return text.strip()
+
+
+def _bound(assurance: "Assurance") -> str:
+    if assurance.drawn >= assurance.frame:
+        return _("all {frame} files compared, {bad} bad").format(frame=assurance.frame, bad=assurance.bad)
+    return _(
+        "{drawn} of {frame} files compared, {bad} bad: with {confidence} confidence, fewer than {upper} are bad"
+    ).format(
+        drawn=assurance.drawn,
+        frame=assurance.frame,
+        bad=assurance.bad,
+        confidence=f"{assurance.confidence:.0%}",
+        upper=f"{assurance.upper:.2%}",
+    )
 
 
 def _limits(level: str, *, full: bool) -> list[str]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guardian.config.host import HostConfig
-from guardian.config.location import Kind, S3Address, fill, parse_location
+from guardian.config.location import Kind, fill, parse_location
 from guardian.config.problem import did_you_mean
 from guardian.errors import UsageError
 from guardian.i18n import _
+from guardian.model.address import S3Address
 from guardian.model.backup import Target
 from guardian.model.protection import FilesSource, RepositorySpec, SourceSpec
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from guardian.errors import ConfigError
 from guardian.i18n import _
+from guardian.model.address import S3Address
+from guardian.model.address import parse as parse_s3
 
 Kind = Literal["local", "s3", "rest", "sftp", "rclone", "b2", "azure", "gs", "swift"]
 PLACEHOLDERS: Final = ("tenant", "system", "host")
@@ -18,10 +21,6 @@ _KINDS: Final[dict[str, Kind]] = {
     "b2": "b2", "azure": "azure", "gs": "gs", "swift": "swift",
 }  # fmt: skip
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
-_PORTS: Final = {"http": 80, "https": 443}
-# Each of them means something else to one of the programs that read an address after us.
-_ODD: Final = frozenset("\\%?#\"'`<>^| ")
 
 
 class LocationError(ValueError):
@@ -32,33 +31,6 @@ class LocationError(ValueError):
         super().__init__(message)
         self.message = message
         self.hint = hint
-
-
-@dataclass(frozen=True, slots=True)
-class S3Address:
-    """A bucket on a server, and the folder (``prefix``, without slashes at its ends) that is ours in it."""
-
-    scheme: Literal["http", "https"]
-    host: str
-    port: int
-    bucket: str
-    prefix: str
-
-    @property
-    def authority(self) -> str:
-        """``host`` or ``host:port``, as it stands in a URL and in the Host header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
-    def endpoint(self) -> str:
-        """The server: ``http://127.0.0.1:9000``."""
-        return f"{self.scheme}://{self.authority}"
-
-    @property
-    def location(self) -> str:
-        """The address as restic reads it: ``s3:http://127.0.0.1:9000/bucket/prefix``."""
-        return f"s3:{self.endpoint}/{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +82,7 @@ def parse_location(url: str, base: Path) -> Location:
     if kind == "local":
         return _local(rest, base)
     if kind == "s3":
-        return Location(url, "s3", s3=_s3(rest))
+        return Location(url, "s3", s3=_s3(url))
     if kind == "rest":
         _rest(rest)
     elif rest.startswith("//"):
@@ -125,23 +97,11 @@ def _local(text: str, base: Path) -> Location:
     return Location(str(path), "local", path=path)
 
 
-def _s3(rest: str) -> S3Address:
-    hint = _("Write s3:https://HOST:PORT/BUCKET/PREFIX.")
-    # Wherever the @ stands, what is before it may be a password.
-    if "@" in rest:
-        raise _secret_inside()
-    if _ODD.intersection(rest):
-        raise LocationError(_("the address of a bucket has no blanks, quotes, %, ? or # in it"), hint)
-    # As restic: without a scheme the endpoint is reached by https.
-    parts = _split(rest if rest.startswith(("http://", "https://")) else "https://" + rest.removeprefix("//"))
-    bucket, _slash, prefix = parts.path.removeprefix("/").partition("/")
-    prefix = prefix.removesuffix("/")
-    if not parts.hostname or not _BUCKET.fullmatch(bucket) or ".." in bucket:
-        raise LocationError(_("the address names no S3 server and bucket"), hint)
-    if prefix and {"", ".", ".."}.intersection(prefix.split("/")):
-        raise LocationError(_("the folder in the bucket has an empty part, a . or a .. in it"), hint)
-    scheme: Literal["http", "https"] = "http" if parts.scheme == "http" else "https"
-    return S3Address(scheme, parts.hostname, parts.port or _PORTS[scheme], bucket, prefix)
+def _s3(url: str) -> S3Address:
+    try:
+        return parse_s3(url)
+    except ConfigError as error:
+        raise LocationError(error.message, error.hint) from None
 
 
 def _rest(rest: str) -> None:

@@ -22,7 +22,7 @@ from guardian.durable import private_dir, read_capped, write_atomic
 from guardian.errors import GuardianError, StorageUnreachable, ToolFailed, ToolMissing
 from guardian.i18n import _
 from guardian.model.secret import Secret
-from guardian.objectstore.address import S3Address
+from guardian.model.address import S3Address
 from guardian.objectstore.reach import reach
 from guardian.objectstore.s3 import S3Store
 from guardian.proc.command import Command

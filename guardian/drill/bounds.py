@@ -26,7 +26,7 @@ def upper_bound(drawn: int, bad: int, confidence: float) -> float:
     if bad >= drawn:
         return 1.0
     if bad == 0:
-        return 1 - (1 - confidence) ** (1 / drawn)
+        return 1 - exp(log(1 - confidence) / drawn)
     low, high = bad / drawn, 1.0
     for _step in range(60):
         middle = (low + high) / 2

@@ -67,7 +67,11 @@ def verify(node: Node, targets: Sequence[Target], options: Options) -> tuple[Dri
     """
     log = node.log()
     node.report(Phase("log"))
-    verdict = verify_log(node.log_folder, (node.keys().verify_key(),), progress=lambda done, total: node.report(Progress(done, total, "entries")))
+    verdict = verify_log(
+        node.log_folder,
+        (node.keys().verify_key(),),
+        progress=lambda done, total: node.report(Progress(done, total, "entries")),
+    )
     if verdict.problem is not None:
         raise LogInvalid(verdict.problem.code, **verdict.problem.figures)
     past = history.read(log)

@@ -47,7 +47,7 @@ class Snapshot(Heard):
 
 
 class Counts(Stated):
-    """Measured figures of one backup. Bytes are before deduplication; ``added_bytes`` is what the repository grew by."""
+    """Measured figures of one backup. Bytes are before deduplication; ``added_bytes`` the repository grew by."""
 
     files: int = 0
     directories: int = 0

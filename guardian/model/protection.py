@@ -58,7 +58,7 @@ class CommandSource(Written):
     )
     trailer: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = Field(
         None,
-        description="text that must stand in the last 4 KiB of a whole stream, such as '-- PostgreSQL database dump complete'",
+        description="text that must stand in the last 4 KiB of a whole stream, such as '-- Dump completed'",
     )
     min_bytes: Annotated[int, Field(ge=1)] = 1
     time_limit: Duration = Field("24h", validate_default=True)

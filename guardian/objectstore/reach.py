@@ -22,7 +22,7 @@ from email.message import Message
 from guardian.clock import Clock, SystemClock
 from guardian.errors import ConfigError, StorageRefused, StorageUnreachable
 from guardian.i18n import _
-from guardian.objectstore.address import S3Address
+from guardian.model.address import S3Address
 
 _MAX_HEAD = 65536  # bytes of an answer's head: more than any server sends, little enough to hold
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9][0-9])( [^\r\n]*)?\r?\n")

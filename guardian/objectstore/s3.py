@@ -14,7 +14,7 @@ from guardian.i18n import _
 from guardian.model.protection import BucketLock
 from guardian.model.secret import Secret
 from guardian.objectstore import answers
-from guardian.objectstore.address import S3Address
+from guardian.model.address import S3Address
 from guardian.objectstore.posture import Posture, read_posture
 
 if TYPE_CHECKING:

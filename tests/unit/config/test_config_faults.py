@@ -163,17 +163,17 @@ SCHEDULE = "not a schedule: write every 6h, hourly, daily, daily at 02:30, weekl
         (
             "s3:http://127.0.0.1:9000/guardian/{tenant}/{system}",
             "s3:http://127.0.0.1:9000",
-            "4: repositories.main.url: the address names no S3 server and bucket",
+            "4: repositories.main.url: the S3 location cannot be used: it names no bucket",
         ),
         (
             "s3:http://127.0.0.1:9000/guardian/{tenant}/{system}",
             "s3:http://127.0.0.1:99999/guardian",
-            "4: repositories.main.url: the address cannot be read as a URL",
+            "4: repositories.main.url: the S3 location cannot be used: its port is not a number between 1 and 65535",
         ),
         (
             "s3:http://127.0.0.1:9000/guardian/{tenant}/{system}",
             "s3:http://h/guardian/../x",
-            "4: repositories.main.url: the folder in the bucket has an empty part, a . or a .. in it",
+            "4: repositories.main.url: the S3 location cannot be used: its prefix holds //, a . or a .. part",
         ),
         (
             "s3:http://127.0.0.1:9000/guardian/{tenant}/{system}",

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardian.errors import ConfigError
-from guardian.objectstore.address import S3Address, is_s3, parse
+from guardian.model.address import S3Address, is_s3, parse
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from guardian.errors import ConfigError, StorageRefused, StorageUnreachable, ToolMissing
-from guardian.objectstore.address import S3Address
+from guardian.model.address import S3Address
 from guardian.objectstore.reach import reach
 from guardian.proc.command import Command
 from guardian.proc.run import capture
