@@ -100,11 +100,9 @@ class Heads:
             return
         if file.version != _VERSION or file.key_id != self._log.key_id or not 0 <= file.size <= self._log.size:
             return
-        if self._log.root_at(file.size).hex() == file.root:
+        if self._log.root_at(file.size).hex() == file.root and all(_fits(head, file) for head in file.heads):
             self._size = file.size
-            self._heads = {
-                (head.system, head.source, head.repository): head for head in file.heads if _fits(head, file)
-            }
+            self._heads = {(head.system, head.source, head.repository): head for head in file.heads}
 
     def _follow(self) -> None:
         size = self._log.size
