@@ -67,7 +67,6 @@ class Work:
             # Somebody deleted it behind our back. The data is saved all the same; a drill will name the loss.
             remark = reason("parent-missing", "warning", snapshot=self.parent)
             self.parent = None
-            self._ranking = sample.Ranking(self._seed)
             return self._files(job), (remark,)
 
     def _files(self, job: FilesJob) -> BackupReport:
@@ -82,7 +81,11 @@ class Work:
             ),
             on_item=self._item,
             on_status=self._status,
+            on_begin=self._begin,
         )
+
+    def _begin(self) -> None:
+        self._ranking, self._changed = sample.Ranking(self._seed), 0
 
     def _stream(self, job: Job) -> BackupReport:
         assert not isinstance(job, FilesJob)  # noqa: S101

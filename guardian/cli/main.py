@@ -118,7 +118,7 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001  the one place that may: a traceback is never shown to a user
-        return _fail(as_json, _unexpected(error))
+        return _fail(as_json, _unexpected(error, _verbosity(arguments)))
     return int(result or 0)
 
 
@@ -139,10 +139,11 @@ def _from_click(error: click.ClickException) -> GuardianErrorView:
     return GuardianErrorView("usage", message[:1].lower() + message[1:].rstrip("."), hint, ExitCode.USAGE)
 
 
-def _unexpected(error: Exception) -> GuardianErrorView:
+def _unexpected(error: Exception, verbose: int) -> GuardianErrorView:
     from guardian import telemetry
 
-    telemetry.log().error("unexpected error", exc_info=error)
+    telemetry.configure(verbose=verbose)
+    telemetry.log().info("unexpected error", exc_info=error)
     message = telemetry.redact(f"{type(error).__name__}: {error}").replace("\n", " ")
     return GuardianErrorView(
         "unexpected",
@@ -157,6 +158,10 @@ def _fail(as_json: bool, error: GuardianErrorView) -> int:
 
     show_error(error.code, (error.message, error.hint), error.problems, as_json=as_json, exit_code=error.exit_code)
     return int(error.exit_code)
+
+
+def _verbosity(arguments: list[str]) -> int:
+    return sum(word.count("v") if set(word) == {"-", "v"} else word == "--verbose" for word in arguments)
 
 
 def _language(arguments: list[str]) -> str:

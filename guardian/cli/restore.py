@@ -31,7 +31,13 @@ from guardian.i18n import _
     "--at", "at", metavar="TIME", help=_("The newest restore point not after this time (ISO 8601; UTC unless it says).")
 )
 @click.option("--target", required=True, type=click.Path(path_type=Path), help=_("An empty directory, or one to make."))
-@click.option("--include", "includes", multiple=True, metavar="P", help=_("Only this path, and what lies below it."))
+@click.option(
+    "--include",
+    "includes",
+    multiple=True,
+    metavar="P",
+    help=_("Only this path and what lies below it, or a pattern such as '*.txt'."),
+)
 @verb
 def restore(session: Session, selector: str, **asked: Any) -> int:
     """Restore one source, and say whether it is whole."""

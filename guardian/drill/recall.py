@@ -52,7 +52,8 @@ def recall(node: Node, target: Target, wanted: Wanted) -> Recalled:
     expected = receipt.counts.bytes if receipt and not wanted.includes else 0
     require_space(wanted.target, expected)
     node.report(Phase("restore", target.ref))
-    request = RestoreRequest(point.snapshot_id, wanted.target, wanted.includes, expected)
+    # What a person names may be meant as a path or as a pattern of restic's: either way it comes back.
+    request = RestoreRequest(point.snapshot_id, wanted.target, wanted.includes, expected, patterns=wanted.includes)
     restoration = restore(node.restic(target.key), request, receipt, node.report)
     statement = Restored(
         tenant=node.tenant,

@@ -145,20 +145,8 @@ class KeyEvent(Predicate):
     at: str
 
 
-class ConfigChange(Predicate):
-    """The configuration in force became another one."""
-
-    name = "config-change"
-
-    tenant: str
-    host: str
-    sha256: Sha256
-    previous: Sha256 | None = None
-    at: str
-
-
 PREDICATES: dict[str, type[Predicate]] = {
-    predicate_type(noun.name): noun for noun in (BackupReceipt, NoBackup, DrillResult, Restored, KeyEvent, ConfigChange)
+    predicate_type(noun.name): noun for noun in (BackupReceipt, NoBackup, DrillResult, Restored, KeyEvent)
 }
 
 
