@@ -21,8 +21,8 @@ from guardian.clock import Clock, SystemClock
 from guardian.durable import private_dir, read_capped, write_atomic
 from guardian.errors import GuardianError, StorageUnreachable, ToolFailed, ToolMissing
 from guardian.i18n import _
-from guardian.model.secret import Secret
 from guardian.model.address import S3Address
+from guardian.model.secret import Secret
 from guardian.objectstore.reach import reach
 from guardian.objectstore.s3 import S3Store
 from guardian.proc.command import Command

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from guardian.errors import ConfigError, GuardianError, StorageFull, StorageRefused, StorageUnreachable
 from guardian.i18n import _
-from guardian.model.secret import Secret
 from guardian.model.address import S3Address
+from guardian.model.secret import Secret
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from guardian.errors import ConfigError, StorageRefused, Unavailable
 from guardian.i18n import _
+from guardian.model.address import S3Address
 from guardian.model.protection import BucketLock
 from guardian.model.secret import Secret
 from guardian.objectstore import answers
-from guardian.model.address import S3Address
 from guardian.objectstore.posture import Posture, read_posture
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class S3Store:
         self._secrets = tuple(credentials.values())
         self._client = _client(address, credentials, region, cacert)
 
-    def __enter__(self) -> Self:  # noqa: D105
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(  # noqa: D105
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
@@ -231,6 +231,7 @@ def _client(address: S3Address, credentials: Mapping[str, Secret], region: str, 
             read_timeout=_READ_TIMEOUT,
             retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
             signature_version="s3v4",
+            proxies={},  # restic gets no HTTP_PROXY from us either: both doors lead to the same storage
             s3={"addressing_style": "virtual" if address.host.endswith(_BUCKET_IN_HOST) else "path"},
             # Checksums where the protocol asks for one: not every S3 server knows the newer ones.
             request_checksum_calculation="when_required",

@@ -287,7 +287,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response_only(response.status, response.reason)
         for name, value in response.getheaders():
             if name.lower() == "date" and rule and rule.action == "skew":
-                value = email.utils.formatdate(time.time() + rule.seconds, usegmt=True)  # noqa: TID251, PLW2901
+                value = email.utils.formatdate(time.time() + rule.seconds, usegmt=True)  # noqa: PLW2901
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
         bodiless = self.command == "HEAD" or response.status in {204, 304}
