@@ -12,7 +12,7 @@ from guardian.keys.signing import SigningKey, VerifyKey
 from guardian.ledger import checkpoint, layout, strictjson
 from guardian.ledger.envelope import MAX_ENTRY, EntryTooLarge, pae, seal, signers, unseal
 from guardian.ledger.statement import MAX_STATEMENT, decode_entry, encode
-from guardian.model.evidence import PAYLOAD_TYPE, Checkpoint, ConfigChange, KeyEvent
+from guardian.model.evidence import PAYLOAD_TYPE, Checkpoint, KeyEvent
 from guardian.model.secret import Secret
 
 KEY = SigningKey.load(Secret(b"k" * 32))
@@ -128,11 +128,11 @@ def test_an_entry_that_does_not_fit_is_refused_before_it_is_written() -> None:
 
 
 def test_a_statement_has_one_form() -> None:
-    change = ConfigChange(tenant="贵州", host="h", sha256="ab" * 32, at="2026-01-01T00:00:00Z")
-    assert encode(change, [("c", "cd" * 32)]).decode() == (
-        '{"_type":"https://in-toto.io/Statement/v1","predicate":{"at":"2026-01-01T00:00:00Z","host":"h","previous":null,'
-        f'"sha256":"{"ab" * 32}","tenant":"贵州"}},'
-        '"predicateType":"https://guardian-dr.org/statement/config-change/v1",'
+    said = KeyEvent(event="signing-key-created", tenant="贵州", host="h", key_id="k", at="2026-01-01T00:00:00Z")
+    assert encode(said, [("c", "cd" * 32)]).decode() == (
+        '{"_type":"https://in-toto.io/Statement/v1","predicate":{"at":"2026-01-01T00:00:00Z",'
+        '"event":"signing-key-created","host":"h","key_id":"k","repository":null,"repository_id":null,"tenant":"贵州"},'
+        '"predicateType":"https://guardian-dr.org/statement/key-event/v1",'
         f'"subject":[{{"digest":{{"sha256":"{"cd" * 32}"}},"name":"c"}}]}}'
     )
 
