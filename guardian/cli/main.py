@@ -8,7 +8,8 @@ output holds exactly one JSON document, errors included.
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -46,8 +47,31 @@ EXIT_CODES: tuple[tuple[ExitCode, str], ...] = (
 )
 
 
+class ReaderGone(Exception):
+    """Who read our standard output went away (``guardian … | head``)."""
+
+
+@contextmanager
+def _reader_watched() -> Iterator[None]:
+    # click would answer a broken pipe with exit code 1, which says that something unexpected happened.
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGone from error
+
+
 class Verbs(click.Group):
     """A group that imports a verb only when it is used, so that ``--version`` and ``--help`` stay quick."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As click's own; a reader of our output who went away comes out as :class:`ReaderGone`."""
+        with _reader_watched():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's own; a reader of our output who went away comes out as :class:`ReaderGone`."""
+        with _reader_watched():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         """The verbs, in the order a newcomer meets them."""
@@ -93,15 +117,29 @@ def build() -> click.Group:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run ``guardian`` and leave with an :class:`guardian.errors.ExitCode`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _fill_streams()
     i18n.use(_language(arguments))
     try:
         code = _run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output went away (guardian … | head): what was done stays done.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ReaderGone, BrokenPipeError):
         code = 128 + signal.SIGPIPE
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What nobody takes is thrown away, lest the interpreter complains about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _fill_streams() -> None:
+    """Put /dev/null where a standard stream was closed: the next file opened, the log say, would take its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _run(arguments: list[str]) -> int:
@@ -110,12 +148,15 @@ def _run(arguments: list[str]) -> int:
         result: Any = build().main(arguments, prog_name="guardian", standalone_mode=False)
     except click.exceptions.Abort:
         return _fail(as_json, GuardianErrorView("interrupted", _("interrupted"), "", ExitCode.INTERRUPTED))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return int(ExitCode.USAGE)
     except click.ClickException as error:
         return _fail(as_json, _from_click(error))
     except GuardianError as error:
         problems = tuple(str(p) for p in getattr(error, "problems", ()))
         return _fail(as_json, GuardianErrorView(error.code, error.message, error.hint, error.exit_code, problems))
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001  the one place that may: a traceback is never shown to a user
         return _fail(as_json, _unexpected(error, _verbosity(arguments)))
@@ -156,7 +197,11 @@ def _unexpected(error: Exception, verbose: int) -> GuardianErrorView:
 def _fail(as_json: bool, error: GuardianErrorView) -> int:
     from guardian.cli.render import show_error
 
-    show_error(error.code, (error.message, error.hint), error.problems, as_json=as_json, exit_code=error.exit_code)
+    texts = (error.message, error.hint)
+    try:
+        show_error(error.code, texts, error.problems, as_json=as_json, exit_code=error.exit_code)
+    except GuardianError:  # standard output is full, and what it should hold is this document
+        show_error(error.code, texts, error.problems, as_json=False, exit_code=error.exit_code)
     return int(error.exit_code)
 
 

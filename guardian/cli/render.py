@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from guardian.cli.options import Session
-from guardian.errors import ExitCode
+from guardian.errors import ExitCode, Unavailable
 from guardian.i18n import _
 
 _SAFE_MARKS = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -110,6 +110,16 @@ def _write_json(document: dict[str, Any]) -> None:
 def _write(stream: Any, text: str, encoding: str = "") -> None:
     # A path may hold bytes that are not UTF-8, and the terminal may not speak UTF-8 at all.
     data = (text + "\n").encode(encoding or stream.encoding or "utf-8", errors="backslashreplace")
-    stream.flush()
-    stream.buffer.write(data)
-    stream.buffer.flush()
+    try:
+        stream.flush()
+        stream.buffer.write(data)
+        stream.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if stream is sys.stderr:
+            return  # nobody is left to be told
+        raise Unavailable(
+            _("cannot write to standard output: {why}").format(why=error.strerror),
+            _("What was done stays done; only its report is lost."),
+        ) from error
