@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from guardian import __version__
+from guardian.backup import configuration
 from guardian.backup.attempt import Attempt, Result, as_run, record
 from guardian.backup.intent import declare, settle
 from guardian.backup.judge import Asked, Seen, judge
@@ -45,6 +46,8 @@ def back_up(node: Node, target: Target) -> Attempted:
     """Back up one source. What happens to the run is its outcome; raises only when the log cannot be written."""
     attempt = Attempt.begin(node, target)
     log = _open_log(node)
+    if isinstance(log, Log):
+        configuration.note(node, log)
     with ExitStack() as held:
         result, error = _try(attempt, log, held)
         index = record(attempt, log, result) if isinstance(log, Log) else None

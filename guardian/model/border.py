@@ -40,9 +40,10 @@ def parse_duration(text: object) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
-    good = isinstance(text, str) and text.isascii() and text[:-1].isdigit() and len(text) < 10 and text[-1] in _UNITS
-    if good and (seconds := int(text[:-1]) * _UNITS[text[-1]]):
-        return timedelta(seconds=seconds)
+    if isinstance(text, str) and text.isascii() and text[:-1].isdigit() and len(text) < 10:
+        seconds = int(text[:-1]) * _UNITS.get(text[-1], 0)
+        if seconds:
+            return timedelta(seconds=seconds)
     raise ValueError("not a duration: write a whole number and a unit, such as 90s, 10m, 6h, 2d or 1w")
 
 

@@ -145,8 +145,20 @@ class KeyEvent(Predicate):
     at: str
 
 
+class ConfigChange(Predicate):
+    """The configuration in force became another one. ``sha256`` is that of its canonical JSON."""
+
+    name = "config-change"
+
+    tenant: str
+    host: str
+    sha256: Sha256
+    previous: Sha256 | None = None
+    at: str
+
+
 PREDICATES: dict[str, type[Predicate]] = {
-    predicate_type(noun.name): noun for noun in (BackupReceipt, NoBackup, DrillResult, Restored, KeyEvent)
+    predicate_type(noun.name): noun for noun in (BackupReceipt, NoBackup, DrillResult, Restored, KeyEvent, ConfigChange)
 }
 
 

@@ -67,7 +67,29 @@ class CommandSource(Written):
     )
 
 
-SourceSpec = Annotated[FilesSource | SqliteSource | CommandSource, Field(discriminator="kind")]
+class DatabaseSource(Written):
+    """What every database server's source has. Such sources can be written down; this version does not back them up."""
+
+    dsn: SecretRef
+    databases: tuple[str, ...] = Field((), description="default: all")
+    assertions: tuple[str, ...] = Field((), description="SQL that must be true of the restored data")
+
+
+class PostgresqlSource(DatabaseSource):
+    """A PostgreSQL server."""
+
+    kind: Literal["postgresql"]
+
+
+class MysqlSource(DatabaseSource):
+    """A MySQL or MariaDB server."""
+
+    kind: Literal["mysql"]
+
+
+SourceSpec = Annotated[
+    FilesSource | SqliteSource | CommandSource | PostgresqlSource | MysqlSource, Field(discriminator="kind")
+]
 
 
 class BucketLock(Written):

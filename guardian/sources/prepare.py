@@ -2,10 +2,18 @@
 
 from typing import assert_never
 
-from guardian.model.protection import CommandSource, FilesSource, SourceSpec, SqliteSource
+from guardian.model.protection import (
+    CommandSource,
+    FilesSource,
+    MysqlSource,
+    PostgresqlSource,
+    SourceSpec,
+    SqliteSource,
+)
+from guardian.model.reason import reason
 from guardian.sources import files
 from guardian.sources.command import CommandJob
-from guardian.sources.job import Job, SourceContext
+from guardian.sources.job import Job, SourceContext, SourceFailed
 from guardian.sources.sqlite import SqliteJob
 
 
@@ -21,4 +29,6 @@ def prepare(spec: SourceSpec, context: SourceContext) -> Job:
             return SqliteJob(spec, context)
         case CommandSource():
             return CommandJob(spec, context)
+        case PostgresqlSource() | MysqlSource():
+            raise SourceFailed(reason("kind-not-in-this-version", kind=spec.kind))
     assert_never(spec)

@@ -1,0 +1,113 @@
+"""From a request to restic's arguments. Pure. Nothing secret ever stands here."""
+
+import re
+from dataclasses import dataclass, field
+
+from guardian.restic.access import Access
+from guardian.restic.requests import FilesBackup, RestoreRequest, StreamBackup
+from guardian.restic.versions import Capability
+
+_GLOB = re.compile(r"([\\*?\[\]])")
+_WITH_CONNECTIONS = frozenset({"s3", "rest", "sftp", "b2", "azure", "gs", "swift", "local"})
+
+NO_LOCK = "--no-lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Arguments after the program's name; ``files`` are contents that arguments name as ``/dev/fd/NAME``."""
+
+    arguments: tuple[str, ...]
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
+def general(capability: Capability, access: Access, *, cache: bool = True) -> tuple[str, ...]:
+    """The program and the options every call to this repository has."""
+    options = [str(capability.program)]
+    if access.cacert:
+        options.append(f"--cacert={access.cacert}")
+    if not cache or access.cache_dir is None:
+        options.append("--no-cache")
+    if access.limit_upload:
+        options.append(f"--limit-upload={access.limit_upload}")
+    if access.limit_download:
+        options.append(f"--limit-download={access.limit_download}")
+    if access.connections and access.scheme in _WITH_CONNECTIONS:
+        options.append(f"--option={access.scheme}.connections={access.connections}")
+    if access.compression:
+        options.append(f"--compression={access.compression}")
+    if access.key_hint:
+        options.append(f"--key-hint={access.key_hint}")
+    if capability.retry_lock and access.lock_wait_seconds >= 1:
+        options.append(f"--retry-lock={int(access.lock_wait_seconds)}s")
+    return tuple(options)
+
+
+def literal(path: str) -> str:
+    """``path`` as a restic pattern that matches it and what lies below, and nothing else."""
+    return _GLOB.sub(r"\\\1", path)
+
+
+def backup_files(request: FilesBackup, capability: Capability) -> Call:
+    """Save files. The paths go by a descriptor, each ended by a NUL: no name is too odd, no list too long."""
+    arguments = ["backup", "--json", "-vv", *_marks(request.host, request.tags), "--files-from-raw", "/dev/fd/sources"]
+    arguments += [f"--exclude={pattern}" for pattern in request.excludes]
+    if request.parent:
+        arguments.append(f"--parent={request.parent}")
+    if request.one_file_system:
+        arguments.append("--one-file-system")
+    if request.exclude_caches:
+        arguments.append("--exclude-caches")
+    if not request.scan and capability.no_scan:
+        arguments.append("--no-scan")
+    names = b"".join(path.encode("utf-8", "surrogateescape") + b"\0" for path in request.paths)
+    return Call(tuple(arguments), {"sources": names})
+
+
+def backup_stream(request: StreamBackup) -> Call:
+    """Save standard input. A file name with directories is refused: restic 0.18.0 cannot save it."""
+    if not re.fullmatch(r"/[^/\0]+", request.filename) or request.filename in ("/.", "/.."):
+        raise ValueError(f"not / and one name: {request.filename!r}")
+    marks = _marks(request.host, request.tags)
+    return Call(("backup", "--json", "-vv", *marks, "--stdin", f"--stdin-filename={request.filename}"))
+
+
+def _marks(host: str, tags: tuple[str, ...]) -> list[str]:
+    return [f"--host={host}", *(f"--tag={tag}" for tag in tags)]
+
+
+def snapshots(ids: tuple[str, ...], tags: tuple[str, ...]) -> Call:
+    """List snapshots; ``tags`` must all be there."""
+    arguments = ["snapshots", "--json", NO_LOCK]
+    if tags:
+        arguments.append(f"--tag={','.join(tags)}")
+    return Call((*arguments, "--", *ids))
+
+
+def restore(request: RestoreRequest) -> Call:
+    """Bring files back."""
+    includes = (f"--include={pattern}" for pattern in (*map(literal, request.includes), *request.patterns))
+    return Call(("restore", "--json", f"--target={request.target}", *includes, "--", request.snapshot_id))
+
+
+def dump(snapshot_id: str, path: str) -> Call:
+    """One file's bytes to standard output."""
+    return Call(("dump", "--", snapshot_id, path))
+
+
+def check(read_data: bool) -> Call:
+    """Look at the structure, or at every byte. Without a lock: it must not stop a backup."""
+    return Call(("check", "--json", NO_LOCK, *(("--read-data",) if read_data else ())))
+
+
+CONFIG = Call(("cat", "config", "--json", NO_LOCK))
+INIT = Call(("init", "--json", "--repository-version=2"))
+KEY_LIST = Call(("key", "list", "--json", NO_LOCK))
+LIST_KEYS = Call(("list", "keys", NO_LOCK))
+LIST_LOCKS = Call(("list", "locks", NO_LOCK))
+UNLOCK = Call(("unlock",))
+
+
+def cat_lock(lock_id: str) -> Call:
+    """One lock as JSON."""
+    return Call(("cat", "lock", lock_id, NO_LOCK))

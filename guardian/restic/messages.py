@@ -1,0 +1,199 @@
+"""What restic says, line by line: JSON of known shape, JSON of unknown shape, or plain text. No line ever raises."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from guardian.model.backup import Counts
+from guardian.model.border import Heard
+
+_ITEM = b'{"message_type":"verbose_status","action":"'
+_ITEM_LENGTH = len(_ITEM)
+_NAME = b'","item":"'
+_NAME_LENGTH = len(_NAME)
+
+REPLACEMENT = "\ufffd"
+"""Stands in a path for each byte that was not UTF-8: such a path cannot be opened."""
+
+
+class Status(Heard):
+    """How far a backup or a restore is. Zero fields are left out by restic."""
+
+    percent_done: float = 0.0
+    total_files: int = 0
+    files_done: int = 0
+    files_restored: int = 0
+    total_bytes: int = 0
+    bytes_done: int = 0
+    bytes_restored: int = 0
+    error_count: int = 0
+
+
+class Summary(Heard):
+    """The end of a backup. ``snapshot_id`` has 8 digits before 0.15 and is None when nothing was saved."""
+
+    files_new: int = 0
+    files_changed: int = 0
+    files_unmodified: int = 0
+    dirs_new: int = 0
+    dirs_changed: int = 0
+    dirs_unmodified: int = 0
+    data_added: int = 0
+    total_files_processed: int = 0
+    total_bytes_processed: int = 0
+    snapshot_id: str | None = Field(None, pattern=r"^[0-9a-f]{8,64}$")
+    dry_run: bool = False
+
+    def counts(self) -> Counts:
+        """The figures for the receipt."""
+        return Counts(
+            files=self.total_files_processed,
+            directories=self.dirs_new + self.dirs_changed + self.dirs_unmodified,
+            bytes=self.total_bytes_processed,
+            added_bytes=self.data_added,
+            files_new=self.files_new,
+            files_changed=self.files_changed,
+            files_unmodified=self.files_unmodified,
+        )
+
+
+class RestoreSummary(Heard):
+    """The end of a restore. ``files_restored`` counts directories too, ``total_files`` counts files only or both."""
+
+    total_files: int = 0
+    files_restored: int = 0
+    total_bytes: int = 0
+    bytes_restored: int = 0
+
+
+class CheckSummary(Heard):
+    """The end of a check. ``num_errors`` is 1 as well when the check could not run at all."""
+
+    num_errors: int
+    broken_packs: tuple[str, ...] | None = None
+
+
+class Trouble(Heard):
+    """An error that did not end the run. Its text lies elsewhere in each version, and 0.14 may give none."""
+
+    error: Any = None
+    message: str = ""
+    during: str = ""
+    item: str = ""
+
+    @property
+    def text(self) -> str:
+        """What went wrong; empty when restic did not say."""
+        if isinstance(self.error, dict):
+            if message := self.error.get("message"):
+                return str(message)
+            named = [str(self.error[key]) for key in ("Op", "Path", "Err") if key in self.error]
+            return " ".join(named)
+        return self.message or (str(self.error) if self.error else "")
+
+
+class Initialized(Heard):
+    """A repository was made."""
+
+    id: str
+
+
+class ExitError(Heard):
+    """Why restic ended (0.18 and newer)."""
+
+    code: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file or directory (its path ends in ``/``) that was dealt with: new, modified, unchanged."""
+
+    action: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """JSON of a kind we do not know: restic may grow."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line that is no JSON message."""
+
+    text: bytes
+
+
+Message = Status | Summary | RestoreSummary | CheckSummary | Trouble | Initialized | ExitError | Item | Other | Said
+
+_KINDS: dict[str, type[Heard]] = {
+    "status": Status,
+    "error": Trouble,
+    "initialized": Initialized,
+    "exit_error": ExitError,
+}
+
+
+def item(line: bytes) -> tuple[str, str] | None:
+    """``(action, path)`` when ``line`` tells of a file: the quick way, since there is one line for every file.
+
+    None for everything else, ends of scans included.
+    """
+    if not line.startswith(_ITEM):
+        return None
+    start = line.find(_NAME, _ITEM_LENGTH)
+    end = line.find(b'"', start + _NAME_LENGTH)
+    if start < 0 or end < 0:
+        return None
+    action, name = line[_ITEM_LENGTH:start], line[start + _NAME_LENGTH : end]
+    if b"\\" in name:
+        return _slow_item(line)
+    path = name.decode("utf-8", "replace")
+    return (action.decode("ascii", "replace"), path) if path else None
+
+
+def _slow_item(line: bytes) -> tuple[str, str] | None:
+    document = _load(line)
+    path = document.get("item") if document else None
+    return (str(document.get("action")), path) if document and isinstance(path, str) and path else None
+
+
+def parse(line: bytes) -> Message:
+    """One line of either output. Never raises."""
+    if found := item(line):
+        return Item(*found)
+    document = _load(line)
+    if document is None or not isinstance(kind := document.get("message_type"), str):
+        return Said(line)
+    model = _summary(document) if kind == "summary" else _KINDS.get(kind)
+    if model is None or document.get("action"):  # 0.14 ends its scan with a status that has an action
+        return Other(kind)
+    try:
+        return model.model_validate({k: v for k, v in document.items() if v is not None})  # type: ignore[return-value]
+    except (ValueError, RecursionError):
+        return Other(kind)
+
+
+def _summary(document: dict[str, Any]) -> type[Heard]:
+    if "num_errors" in document:
+        return CheckSummary
+    return Summary if "total_duration" in document or "snapshot_id" in document else RestoreSummary
+
+
+def _load(line: bytes) -> dict[str, Any] | None:
+    if not line.lstrip(b" \r").startswith(b"{"):
+        return None
+    try:
+        document = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)

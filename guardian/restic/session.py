@@ -1,0 +1,180 @@
+"""One repository and one restic program: commands are made, run and, where that is safe, tried again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from guardian.clock import Clock
+from guardian.errors import ConfigError, Interrupted, RepositoryDamaged, RepositoryLocked, Stalled, StorageUnreachable
+from guardian.i18n import _
+from guardian.model.redaction import hide
+from guardian.model.secret import Secret
+from guardian.proc import Command, Finished, Limits, Stop, Streams, run
+from guardian.proc.lines import LineSplitter
+from guardian.restic.access import Access
+from guardian.restic.argv import Call, general
+from guardian.restic.errors import classify
+from guardian.restic.versions import Capability
+
+T = TypeVar("T")
+
+_WAITS = (1.0, 3.0)
+_LONG = 20.0
+_AWS = {
+    "AWS_ACCESS_KEY_ID": b"aws_access_key_id",
+    "AWS_SECRET_ACCESS_KEY": b"aws_secret_access_key",
+    "AWS_SESSION_TOKEN": b"aws_session_token",
+}
+_PLAIN = ("AWS_DEFAULT_REGION", "AWS_REGION")
+MAX_ANSWER = 256 << 20
+"""Bytes of one answer that is read whole, such as the list of snapshots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A short answer: standard output whole, the end of standard error, and how it ended."""
+
+    stdout: bytes
+    stderr: tuple[str, ...]
+    returncode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything that stays the same from call to call."""
+
+    access: Access
+    capability: Capability
+    clock: Clock
+    stop: Stop | None
+    limits: Limits
+
+    def hide_secrets(self) -> None:
+        """From now on neither logs nor errors show this repository's secrets."""
+        hide(self.access.password, *(self.access.credentials[name] for name in _AWS if name in self.access.credentials))
+
+    def run(self, call: Call, streams: Streams, *, cache: bool = True, output_is_progress: bool = False) -> Finished:
+        """Run one call to its end, however it ends."""
+        limits = replace(self.limits, output_is_progress=output_is_progress)
+        return run(self.command(call, cache=cache), streams, limits=limits, stop=self.stop, clock=self.clock)
+
+    def ask(self, call: Call, *, cache: bool = True) -> Answer:
+        """Run a call whose answer is short. Raises Interrupted, Stalled; never for the exit code."""
+        kept = bytearray()
+
+        def keep(chunk: bytes) -> None:
+            kept.extend(chunk[: MAX_ANSWER - len(kept)])
+
+        finished = self.run(call, Streams(stdout=keep), cache=cache)
+        self.refuse_stopped(finished)
+        return Answer(bytes(kept), finished.stderr, finished.returncode)
+
+    def answer(self, call: Call, *, cache: bool = True) -> Answer:
+        """As :meth:`ask`, and raise the typed error when restic failed."""
+        said = self.ask(call, cache=cache)
+        if said.returncode != 0:
+            raise classify(said.stderr, said.returncode, self.capability)
+        return said
+
+    def refuse_stopped(self, finished: Finished) -> None:
+        """Raise Interrupted or Stalled when that is how a run ended."""
+        if finished.interrupted:
+            raise Interrupted(_("restic was interrupted"))
+        if finished.stalled or finished.overran:
+            known = classify(finished.stderr, finished.returncode, self.capability)
+            if isinstance(known, StorageUnreachable):  # newer restics go on trying for a quarter of an hour
+                raise known
+            raise Stalled(
+                _("restic made no progress for {seconds:g} seconds and was stopped").format(
+                    seconds=self.limits.stall_seconds or 0
+                ),
+                _("The storage accepts connections and does not answer; look at it, then try again."),
+            )
+
+    def retrying(self, act: Callable[[], T], may_retry: Callable[[], bool] = lambda: True) -> T:
+        """``act()``, at most twice again while the storage cannot be reached, and until the lock's wait is over.
+
+        A restic that tried for long by itself is not started again.
+        """
+        waits = iter(_WAITS)
+        deadline = self.clock.monotonic() + self.access.lock_wait_seconds
+        while True:
+            begun = self.clock.monotonic()
+            try:
+                return act()
+            except StorageUnreachable:
+                wait = next(waits, None)
+                if wait is None or not may_retry() or self.clock.monotonic() - begun > _LONG:
+                    raise
+            except RepositoryLocked:
+                wait = min(2.0, deadline - self.clock.monotonic())
+                # Newer restics wait by themselves.
+                if self.capability.retry_lock or wait <= 0 or not may_retry():
+                    raise
+            self._rest(wait)
+
+    def healing(self, act: Callable[[bool], T]) -> T:
+        """``act(cache=True)``; where restic cannot see that its cache is damaged, once more without it."""
+        try:
+            return act(True)
+        except RepositoryDamaged:
+            if not self.cache_may_lie:
+                raise
+        return act(False)
+
+    @property
+    def cache_may_lie(self) -> bool:
+        """Whether a damaged local cache looks like a damaged repository to this restic."""
+        return self.access.cache_dir is not None and not self.capability.cache_heals
+
+    def _rest(self, seconds: float) -> None:
+        end = self.clock.monotonic() + seconds
+        while (left := end - self.clock.monotonic()) > 0:
+            if self.stop is not None and self.stop.requested:
+                raise Interrupted(_("restic was interrupted"))
+            self.clock.sleep(min(0.2, left))
+
+    def command(self, call: Call, *, cache: bool = True) -> Command:
+        """The command of a call: secrets by descriptor, a bare environment."""
+        access = self.access
+        environment = {"RESTIC_PROGRESS_FPS": "2"}
+        if access.cache_dir is not None:
+            environment["RESTIC_CACHE_DIR"] = str(access.cache_dir)
+        if access.tmp_dir is not None:
+            environment["TMPDIR"] = str(access.tmp_dir)
+        for name in _PLAIN:
+            if name in access.credentials:
+                environment["AWS_DEFAULT_REGION"] = access.credentials[name].reveal().decode("utf-8", "replace")
+        secrets = {
+            "RESTIC_REPOSITORY_FILE": Secret(access.url.encode("utf-8", "surrogateescape")),
+            "RESTIC_PASSWORD_FILE": access.password,
+        }
+        if access.credentials:
+            secrets["AWS_SHARED_CREDENTIALS_FILE"] = _profile(access)
+        return Command(
+            (*general(self.capability, access, cache=cache), *call.arguments),
+            environment=environment,
+            secrets=secrets,
+            files=call.files,
+            lease_fds=() if access.lease_fd is None else (access.lease_fd,),
+        )
+
+
+def _profile(access: Access) -> Secret:
+    """S3 credentials as the file of the AWS tools, so that they are in no environment."""
+    lines = [b"[default]"]
+    for name, secret in access.credentials.items():
+        value = secret.reveal()
+        if name in _AWS and not set(value) & set(b"\r\n\0"):
+            lines.append(_AWS[name] + b" = " + value)
+        elif name not in _PLAIN:
+            raise ConfigError(
+                _("the storage's credentials have an entry that cannot be used: {name}").format(name=name),
+                _("Lines are AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=…, and if need be AWS_SESSION_TOKEN=…."),
+            )
+    return Secret(b"\n".join(lines) + b"\n")
+
+
+def by_line(on_line: Callable[[bytes], None]) -> LineSplitter:
+    """Take an output line by line; a line over 1 MiB is cut."""
+    return LineSplitter(on_line)
