@@ -138,7 +138,7 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = (
     (_pattern(r"invalid lock file"), _bad_lock),
     (_pattern(r"<html|<!doctype|expected element type <|invalid character '<'|xml syntax error"), _portal),
     (_pattern(r"maximum number of keys reached"), _too_many_keys),
-    (_pattern(r"an empty password|resolving password failed|wrong password or no key found"), _wrong_password),
+    (_pattern(r"an empty password|resolving password failed|or no key found"), _wrong_password),
     (_pattern(r"request time and the current time is too large|RequestTimeTooSkewed"), _skew),
     (
         _pattern(
