@@ -117,11 +117,14 @@ def _hash(path: Path, room: int, started_ns: int) -> FileDigest | Literal["too-l
 
 
 def changed_since(paths: Iterable[str], started_ns: int) -> int:
-    """How many of ``paths`` changed, or vanished, since the run began: their saved content may be torn."""
+    """How many of ``paths`` changed, or vanished, since the run began: their saved content may be torn.
+
+    restic names a path that is not UTF-8 with U+FFFD in it: nobody can look that file up, and it is not counted.
+    """
     count = 0
     for path in paths:
         try:
             count += os.lstat(path).st_ctime_ns > started_ns
         except OSError:
-            count += 1
+            count += "\ufffd" not in path
     return count

@@ -83,3 +83,7 @@ def test_changed_since_counts_changes_and_losses(tmp_path: Path) -> None:
     before = paths[0].stat().st_ctime_ns
     assert sample.changed_since([str(p) for p in paths], before + 10**12) == 0
     assert sample.changed_since([str(paths[0]), str(tmp_path / "gone")], 0) == 2
+
+
+def test_a_name_that_restic_could_not_spell_counts_for_nothing() -> None:
+    assert sample.changed_since(["/srv/not-utf8-\ufffd"], 0) == 0
