@@ -15,7 +15,7 @@ from guardian.clock import Clock
 from guardian.config.load import Loaded, ResolvedRepository
 from guardian.config.secrets import credentials, resolve
 from guardian.durable import Lease, private_dir
-from guardian.errors import ConfigError, StorageFull
+from guardian.errors import ConfigError, EvidenceInvalid, StorageFull
 from guardian.i18n import _
 from guardian.keys.store import KeyStore
 from guardian.ledger.heads import Heads
@@ -72,14 +72,29 @@ class Node:
     def log(self) -> Log:
         """The log, open for appending, mended if the last writer was cut off; what was mended is said.
 
-        Raises EvidenceInvalid when it does not hold together, ConfigError when ``guardian init`` never made it.
+        Raises EvidenceInvalid when it does not hold together or is gone, ConfigError when ``guardian init`` never made
+        it.
         """
-        if not Log.exists(self.log_folder):
-            raise ConfigError(_("this host has no log yet"), _("Run 'guardian init' first."))
-        log = Log.open_for_append(self.log_folder, self.keys().signing_key())
+        log = Log.open_for_append(self.existing_log(), self.keys().signing_key())
         for repair in log.repairs:
             self.report(Remark(repair.reason("warning")))
         return log
+
+    def existing_log(self) -> Path:
+        """Where the log lies, when there is one. Raises EvidenceInvalid when there was one, else ConfigError."""
+        if Log.exists(self.log_folder):
+            return self.log_folder
+        if self.had_log():
+            raise EvidenceInvalid(
+                _("the log of this host is gone: {path}").format(path=self.log_folder),
+                _("Put it back from a copy or an export. 'guardian init' begins a new one; the loss stays visible."),
+            )
+        raise ConfigError(_("this host has no log yet"), _("Run 'guardian init' first."))
+
+    def had_log(self) -> bool:
+        """Whether there must be a log: repositories are put on record only once there is one."""
+        keys = self.keys()
+        return any(keys.record(repository.key) for repository in self.loaded.repositories())
 
     def heads(self, log: Log) -> Heads:
         """The newest receipt of each source."""
@@ -108,13 +123,17 @@ class Node:
         repository = self.loaded.repository(key)
         self.reach(repository)
         settings = self.loaded.config.restic
+        grace = settings.stop_grace.total_seconds()
         return Restic(
             self._access(repository, lease),
             self.capability(),
             clock=self.clock,
             stop=self.stop,
             limits=Limits(
-                stall_seconds=settings.stall_timeout.total_seconds(), grace_seconds=settings.stop_grace.total_seconds()
+                stall_seconds=settings.stall_timeout.total_seconds(),
+                # What hangs rarely listens to SIGINT either: it is not waited for longer than usual, nor than asked.
+                stall_grace_seconds=min(Limits().stall_grace_seconds, grace),
+                grace_seconds=grace,
             ),
         )
 
