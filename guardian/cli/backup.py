@@ -52,7 +52,7 @@ def _document(attempted: "Attempted") -> dict[str, Any]:
     from guardian.cli import verdict
 
     document = attempted.run.model_dump(mode="json")
-    document["reasons"] = verdict.reasons_document(attempted.run.reasons)
+    document["reasons"] = verdict.reasons_document(attempted.run.reasons, attempted.error)
     if attempted.error is not None:
         document["error"] = verdict.error_document(attempted.error)
     return document

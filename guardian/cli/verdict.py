@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from guardian.cli.render import visible
-from guardian.cli.sentences import SENTENCES, sentence
+from guardian.cli.sentences import sentence
 from guardian.errors import ExitCode, GuardianError
 from guardian.i18n import _
 from guardian.model.reason import Reason
@@ -35,9 +35,15 @@ def run_outcome(outcomes: Sequence[str]) -> str:
     return next((o for o in ("failed", "partial", "skipped") if o in outcomes), "complete")
 
 
-def reasons_document(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
-    """Reasons for programs: the code and its figures, and the sentence for whoever reads the document."""
-    return [{**r.model_dump(mode="json"), "text": sentence(r)} for r in reasons]
+def reasons_document(reasons: Iterable[Reason], error: GuardianError | None = None) -> list[dict[str, Any]]:
+    """Reasons for programs: the code and its figures, and the sentence for whoever reads the document.
+
+    A reason that only repeats the code of ``error`` has no figures of its own: the error's message is its sentence.
+    """
+    return [
+        {**r.model_dump(mode="json"), "text": error.message if error and r.code == error.code else sentence(r)}
+        for r in reasons
+    ]
 
 
 def error_document(error: GuardianError) -> dict[str, Any]:
@@ -46,8 +52,11 @@ def error_document(error: GuardianError) -> dict[str, Any]:
 
 
 def reason_lines(reasons: Iterable[Reason], error: GuardianError | None = None) -> list[str]:
-    """Reasons for people, one indented line each; then the error and its hint."""
-    lines = [f"  {_mark(r)} {sentence(r)}" for r in reasons if r.code in SENTENCES or error is None]
+    """Reasons for people, one indented line each; then the error and its hint.
+
+    What stands in the log of an error is its bare code: the error itself says it better, and is said once.
+    """
+    lines = [f"  {_mark(r)} {sentence(r)}" for r in reasons if error is None or r.code != error.code]
     if error is not None:
         lines.append(f"  ! {visible(error.message)}")
         if error.hint:

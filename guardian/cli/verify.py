@@ -10,6 +10,7 @@ from guardian.i18n import N_, _
 
 if TYPE_CHECKING:
     from guardian.drill.run import Drill
+    from guardian.errors import GuardianError
     from guardian.model.drill import Assurance, DrillCheck
 
 PROVES = {
@@ -105,7 +106,10 @@ def _document(drill: "Drill") -> dict[str, Any]:
         "repository": target.key,
         "outcome": drill.outcome,
         "checks": [
-            {**check.model_dump(mode="json"), "reasons": verdict.reasons_document(check.reasons)}
+            {
+                **check.model_dump(mode="json"),
+                "reasons": verdict.reasons_document(check.reasons, _error_of(check, drill)),
+            }
             for check in drill.checks
         ],
         "entry": drill.entry,
@@ -121,8 +125,14 @@ def _lines(drill: "Drill") -> list[str]:
     lines = [f"{drill.target.ref}: {sentences.outcome(drill.outcome)}"]
     for check in drill.checks:
         lines.append(f"  {check.level}  {sentences.outcome(check.outcome)}  {_proves(check)}".rstrip())
-        lines += [f"    {line}" for line in verdict.reason_lines(check.reasons, drill.error)]
+        lines += [f"    {line}" for line in verdict.reason_lines(check.reasons, _error_of(check, drill))]
     return lines
+
+
+def _error_of(check: "DrillCheck", drill: "Drill") -> "GuardianError | None":
+    """The drill's error, if it is why this level could not be climbed."""
+    mine = check.outcome == "COULD_NOT_VERIFY" and drill.error is not None
+    return drill.error if mine and any(r.code == drill.error.code for r in check.reasons) else None
 
 
 def _proves(check: "DrillCheck") -> str:

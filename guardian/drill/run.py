@@ -17,7 +17,7 @@ from guardian.drill.history import History
 from guardian.drill.points import belongs
 from guardian.drill.presence import Found
 from guardian.drill.select import seed
-from guardian.errors import GuardianError, Interrupted
+from guardian.errors import GuardianError, Interrupted, RepositoryDamaged
 from guardian.ledger.anchor import contradiction
 from guardian.ledger.invalid import LogInvalid
 from guardian.ledger.store import Log
@@ -91,6 +91,8 @@ class _Repository:
     options: Options
     key: str
     _structure: DrillCheck | None = field(default=None, init=False)
+    _error: GuardianError | None = field(default=None, init=False)
+    """Why a level of the drill going on could not be climbed."""
 
     def drill(self, targets: tuple[Target, ...]) -> list[Drill]:
         try:
@@ -117,6 +119,7 @@ class _Repository:
         return (snapshot.tag("system"), snapshot.tag("source")) not in names
 
     def _one(self, restic: Restic, target: Target, found: Found) -> Drill:
+        self._error = None
         drill_id, started = uuid4().hex, self.node.clock.now()
         nonce = self.options.nonce
         drawn = seed(self.log.note, drill_id, nonce)
@@ -150,7 +153,11 @@ class _Repository:
                     return content.drill(job, ask)
         except Interrupted:
             raise
+        except RepositoryDamaged as error:  # an answer: what is asked for does not come back
+            said = reason("restore-error", detail=error.message[:300])
+            return DrillCheck(level=level, name="unknown", outcome="FAIL", reasons=(said,))
         except GuardianError as error:
+            self._error = self._error or error
             return _could_not(level, error)
 
     def _presence(self, target: Target, found: Found) -> DrillCheck:
@@ -199,15 +206,15 @@ class _Repository:
     def _unknown(self, target: Target, error: GuardianError) -> Drill:
         """The repository could not be asked: nothing is known of any source in it, and the log says so."""
         begun = (uuid4().hex, rfc3339(self.node.clock.now()))
-        drill = self._sign(target, self._result(target, [_could_not("D0", error)], begun))
-        return Drill(drill.drill_id, target, drill.outcome, drill.checks, drill.entry, error)
+        self._error = error
+        return self._sign(target, self._result(target, [_could_not("D0", error)], begun))
 
     def _sign(self, target: Target, result: DrillResult) -> Drill:
         subjects = (
             [("snapshot", result.snapshot_id)] if result.snapshot_id else [("drill", result.drill_id.rjust(64, "0"))]
         )
         entry = self.log.append(result, subjects)
-        return Drill(result.drill_id, target, result.outcome, result.checks, entry.index)
+        return Drill(result.drill_id, target, result.outcome, result.checks, entry.index, self._error)
 
 
 def _could_not(level: DrillLevel, error: GuardianError) -> DrillCheck:
