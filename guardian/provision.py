@@ -40,9 +40,10 @@ def provision(node: Node) -> Iterator[Made]:
     key = keys.ensure_signing_key(node.origin)
     yield Made("signing-key", "signing", "existing" if had_key else "created", key.key_id)
     had_log = Log.exists(node.log_folder)
+    lost_log = not had_log and node.had_log()
     log = node.log() if had_log else Log.create(node.log_folder, node.origin, key)
     if log.size == 0:
-        _state(node, log, "signing-key-created", key.key_id)
+        _state(node, log, "log-begun-anew" if lost_log else "signing-key-created", key.key_id)
     yield Made("log", node.origin, "existing" if had_log else "created")
     for repository in node.loaded.repositories():
         try:

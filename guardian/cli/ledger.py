@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from guardian.cli.options import Session, common, verb
-from guardian.errors import ExitCode, Unavailable
+from guardian.errors import ExitCode
 from guardian.i18n import _
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def show(session: Session, last: int, entry: int | None) -> int:
     from guardian.ledger.store import Log
 
     with frame.node(session) as node:
-        log = Log.open(_folder(node.log_folder), node.keys().verify_key())
+        log = Log.open(node.existing_log(), node.keys().verify_key())
         if entry is not None and entry >= log.size:
             raise UsageError(_("the log has {size} entries").format(size=log.size), _("The first is number 0."))
         entries = [log.entry(entry)] if entry is not None else list(log.entries(max(0, log.size - last)))
@@ -64,7 +64,7 @@ def verify(session: Session, folder: Path | None, key: str | None) -> int:
     keys = (_parse(key),) if key else None
     if folder is None or keys is None:
         with frame.node(session) as node:
-            folder = folder or _folder(node.log_folder)
+            folder = folder or node.existing_log()
             keys = keys or (node.keys().verify_key(),)
     with reporter(session) as report:
         report(Phase("log"))
@@ -109,7 +109,7 @@ def export(session: Session, output: Path) -> int:
     from guardian.ledger.export import export as export_log
 
     with frame.node(session) as node:
-        exported = export_log(_folder(node.log_folder), output, (node.keys().verify_key(),))
+        exported = export_log(node.existing_log(), output, (node.keys().verify_key(),))
     size = exported.checkpoint.size
     lines = (
         _("{entries} entries are in {path}").format(entries=size, path=render.visible(str(output))),
@@ -119,12 +119,6 @@ def export(session: Session, output: Path) -> int:
     )
     body = {"path": str(output.absolute()), "size": size, "files": exported.files, "bytes": exported.bytes}
     return render.show(session, render.Report("guardian.ledger-export/v1", "exported", ExitCode.OK, body, lines))
-
-
-def _folder(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise Unavailable(_("this host has no log yet"), _("Run 'guardian init' first."))
-    return folder
 
 
 def _parse(line: str) -> Any:

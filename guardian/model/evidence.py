@@ -136,7 +136,7 @@ class KeyEvent(Predicate):
     name = "key-event"
 
     event: str
-    """``signing-key-created``, ``repository-created``, ``repository-adopted``."""
+    """``signing-key-created``, ``repository-created``, ``repository-adopted``; ``log-begun-anew`` after a lost log."""
     tenant: str
     host: str
     key_id: str
