@@ -131,8 +131,10 @@ def _lines(drill: "Drill") -> list[str]:
 
 def _error_of(check: "DrillCheck", drill: "Drill") -> "GuardianError | None":
     """The drill's error, if it is why this level could not be climbed."""
-    mine = check.outcome == "COULD_NOT_VERIFY" and drill.error is not None
-    return drill.error if mine and any(r.code == drill.error.code for r in check.reasons) else None
+    error = drill.error
+    if error is None or check.outcome != "COULD_NOT_VERIFY":
+        return None
+    return error if any(reason.code == error.code for reason in check.reasons) else None
 
 
 def _proves(check: "DrillCheck") -> str:
