@@ -4,7 +4,10 @@ The copy lands in a private scratch file first, since the API writes pages out o
 streamed through the pump, and removed.
 """
 
+import errno
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,15 +33,12 @@ class SqliteJob:
     """One copy of one database."""
 
     def __init__(self, spec: SqliteSource, context: SourceContext) -> None:
-        path = Path(spec.path)
-        if not path.is_file():
-            raise SourceFailed(reason("source-missing", path=spec.path))
+        self.estimated_bytes = find(spec.path)
         self._spec = spec
         self._context = context
         self._digest: StreamDigest | None = None
         self._facts: dict[str, Any] = {}
-        self.filename = f"/{path.name}"
-        self.estimated_bytes = path.stat().st_size
+        self.filename = f"/{Path(spec.path).name}"
 
     def feed(self, write: Write) -> None:
         """Copy the database, prove the copy is whole, and send it."""
@@ -108,6 +108,23 @@ class SqliteJob:
     def facts(self) -> dict[str, Any]:
         """Pages and row counts of the copy: the floors a later drill holds the restored database against."""
         return self._facts
+
+
+def find(path: str) -> int:
+    """The size in bytes of the database file ``path``.
+
+    Raises :class:`SourceFailed` when it is missing, cannot be looked at, or is no file.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116  a plain call: the errno is the answer
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceFailed(reason("source-missing", path=path)) from error
+    except OSError as error:
+        raise SourceFailed(reason("source-unreadable", path=path, error=os.strerror(error.errno or 0))) from error
+    if not stat.S_ISREG(status.st_mode):
+        why = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+        raise SourceFailed(reason("source-unreadable", path=path, error=os.strerror(why)))
+    return status.st_size
 
 
 def _row_counts(database: sqlite3.Connection) -> Iterator[tuple[str, int]]:

@@ -131,6 +131,13 @@ def test_a_locked_database(tmp_path: Path, context: SourceContext) -> None:
         assert failure(sqlite(path), context, feed=True) == "sqlite-busy"
 
 
+def test_a_database_that_cannot_be_looked_at(tmp_path: Path, context: SourceContext) -> None:
+    """Not even its name can be looked up: the source's failure, not an error of ours."""
+    assert failure(sqlite(tmp_path / ("x" * 300)), context) == "source-unreadable"
+    assert failure(sqlite(tmp_path), context) == "source-unreadable"
+    assert failure(sqlite(tmp_path / "gone"), context) == "source-missing"
+
+
 def command(script: str, **more: Any) -> CommandSource:
     return CommandSource(kind="command", argv=(sys.executable, "-c", script), **more)
 
