@@ -20,6 +20,7 @@ SENTENCES: dict[str, str] = {
     "sqlite-busy": N_("the database {path} stayed locked: {error}"),
     "producer-failed": N_("{program} failed with exit code {exit_code}; nothing was saved"),
     "producer-stalled": N_("{program} went silent for too long; nothing was saved"),
+    "producer-overran": N_("{program} was not done after {seconds} seconds; nothing was saved"),
     "producer-short": N_("{program} wrote {bytes} bytes, at least {expected} were expected; nothing was saved"),
     "producer-trailer-missing": N_("what {program} wrote does not end with '{trailer}'; nothing was saved"),
     # the run

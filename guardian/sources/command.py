@@ -6,11 +6,16 @@ end. A producer that fails therefore leaves no snapshot.
 
 from typing import Any
 
+from guardian.errors import Interrupted
+from guardian.i18n import _
 from guardian.model.backup import StreamDigest
 from guardian.model.protection import CommandSource
 from guardian.model.reason import reason
-from guardian.proc import Command, Limits, produce
+from guardian.proc import Command, Finished, Limits, produce
 from guardian.sources.job import Pump, SourceContext, SourceFailed, Write
+
+GRACE_SECONDS = 10.0
+"""From SIGINT to SIGKILL: what a stopped producer wrote is thrown away, and a shell waits for its children."""
 
 
 class CommandJob:
@@ -32,20 +37,29 @@ class CommandJob:
             Command(self._spec.argv, environment=secrets),
             pump,
             limits=Limits(
-                stall_seconds=self._context.stall_seconds, total_seconds=self._spec.time_limit.total_seconds()
+                stall_seconds=self._context.stall_seconds,
+                stall_grace_seconds=GRACE_SECONDS,
+                grace_seconds=GRACE_SECONDS,
+                total_seconds=self._spec.time_limit.total_seconds(),
             ),
             stop=self._context.stop,
             clock=self._context.clock,
         )
-        self._judge(pump, finished.returncode, stalled=finished.stalled)
+        self._judge(pump, finished)
         self._digest = pump.digest(self.filename)
 
-    def _judge(self, pump: Pump, returncode: int, *, stalled: bool) -> None:
+    def _judge(self, pump: Pump, finished: Finished) -> None:
         program = self._spec.argv[0]
-        if stalled:
+        # Asked first: a producer that tidies up after SIGINT may well end with 0, and what it wrote is cut short.
+        if finished.interrupted:
+            raise Interrupted(_("{program} was interrupted").format(program=program))
+        if finished.overran:
+            limit = int(self._spec.time_limit.total_seconds())
+            raise SourceFailed(reason("producer-overran", program=program, seconds=limit))
+        if finished.stalled:
             raise SourceFailed(reason("producer-stalled", program=program))
-        if returncode != 0:
-            raise SourceFailed(reason("producer-failed", program=program, exit_code=returncode))
+        if finished.returncode != 0:
+            raise SourceFailed(reason("producer-failed", program=program, exit_code=finished.returncode))
         if pump.bytes < self._spec.min_bytes:
             raise SourceFailed(
                 reason("producer-short", program=program, bytes=pump.bytes, expected=self._spec.min_bytes)

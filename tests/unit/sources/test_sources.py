@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from guardian.clock import SystemClock
+from guardian.errors import Interrupted
 from guardian.model.protection import CommandSource, FilesSource, SqliteSource
 from guardian.proc import Stop
 from guardian.sources import FilesJob, SourceContext, SourceFailed, prepare
@@ -164,3 +165,24 @@ def test_a_producer_is_heard_to_its_end(context: SourceContext) -> None:
 )
 def test_a_producer_that_fails(spec: CommandSource, code: str, context: SourceContext) -> None:
     assert failure(spec, context, feed=True) == code
+
+
+TIDY = """
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+print("x" * 99, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_producer_that_was_stopped_did_not_succeed_whatever_it_says(context: SourceContext) -> None:
+    spec = CommandSource.model_validate({"kind": "command", "argv": (sys.executable, "-c", TIDY), "time_limit": "1s"})
+    assert failure(spec, context, feed=True) == "producer-overran"
+
+
+def test_a_stop_is_a_stop_and_no_failure_of_the_producer(context: SourceContext) -> None:
+    spec = CommandSource.model_validate({"kind": "command", "argv": (sys.executable, "-c", TIDY)})
+    job = prepare(spec, context)
+    assert not isinstance(job, FilesJob)
+    with pytest.raises(Interrupted):
+        job.feed(lambda _chunk: context.stop.set())
