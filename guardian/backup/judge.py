@@ -37,6 +37,8 @@ class Seen:
     retries: int
     snapshot: Snapshot | None
     clock_jump_seconds: float
+    incomplete: bool = False
+    """restic itself says that it could not read everything, whether or not it named what."""
 
 
 def judge(asked: Asked, seen: Seen) -> tuple[RunOutcome, tuple[Reason, ...]]:
@@ -44,7 +46,7 @@ def judge(asked: Asked, seen: Seen) -> tuple[RunOutcome, tuple[Reason, ...]]:
     reasons = tuple(_reasons(asked, seen))
     if any(r.severity == "critical" for r in reasons):
         return "failed", reasons
-    return ("partial" if seen.unreadable_count else "complete"), reasons
+    return ("partial" if seen.unreadable_count or seen.incomplete else "complete"), reasons
 
 
 def _reasons(asked: Asked, seen: Seen) -> Iterable[Reason]:
@@ -80,6 +82,8 @@ def _unreadable(asked: Asked, seen: Seen) -> Iterable[Reason]:
             yield reason("file-unreadable-at-source", "warning", path=path)
     if seen.unreadable_count > _NAMED:
         yield reason("files-unreadable-more", "warning", count=seen.unreadable_count - _NAMED)
+    if seen.incomplete and not (seen.unreadable_count or seen.missing_sources):
+        yield reason("files-unreadable-unnamed", "warning")
 
 
 def _remarks(asked: Asked, seen: Seen) -> Iterable[Reason]:

@@ -97,6 +97,8 @@ def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid)
     before = newest.predicate if newest and isinstance(newest.predicate, BackupReceipt) else None
     parent = before.snapshot_id if before and isinstance(job, FilesJob) else None
     done = Work(attempt, restic, parent, _anchor(log)).run(job)
+    if done.report.error and done.snapshot is None and not done.report.missing_sources:
+        raise done.report.error
     outcome, reasons = judge(_asked(job, before), _seen(attempt, done))
     reasons = (*reasons, *done.remarks)
     result = Result(outcome, reasons, done.snapshot, done.report.counts)
@@ -144,6 +146,7 @@ def _seen(attempt: Attempt, done: Done) -> Seen:
         retries=report.retries,
         snapshot=done.snapshot,
         clock_jump_seconds=attempt.clock_jump(),
+        incomplete=report.outcome == "source-unreadable",
     )
 
 

@@ -26,6 +26,7 @@ SENTENCES: dict[str, str] = {
     # the run
     "file-unreadable-at-source": N_("{path} could not be read and is not in the snapshot"),
     "files-unreadable-more": N_("{count} more files could not be read"),
+    "files-unreadable-unnamed": N_("restic could not read everything, and did not say what"),
     "root-unreadable": N_("the source itself, {path}, could not be read"),
     "files-changed": N_("{count} files changed while they were read; their saved content may be torn"),
     "source-shrunk": N_("the source shrank from {before} to {after} files since the last backup"),

@@ -9,6 +9,7 @@ from guardian.clock import Clock, SystemClock
 from guardian.errors import GuardianError, RepositoryDamaged, ToolFailed, UsageError
 from guardian.i18n import _
 from guardian.model.backup import Snapshot
+from guardian.model.redaction import redact
 from guardian.proc import Finished, Limits, Stop, Streams
 from guardian.proc.lines import clean
 from guardian.proc.supervise import Feed, OnBytes
@@ -123,6 +124,8 @@ class Restic:
         report = listener.report(finished, self.capability)
         if report.error and listener.summary is None and finished.returncode != 0 and not listener.nothing_to_read:
             raise report.error
+        if feed is not None and not finished.fed:
+            raise ToolFailed(_("restic ended before it had read the whole stream"))
         return report
 
     # looking
@@ -138,7 +141,7 @@ class Restic:
     def _listed(self, call: Call, *, cache: bool) -> SnapshotList:
         said = self._session.answer(call, cache=cache)
         good: list[Snapshot] = []
-        bad = [line for line in texts(said.stderr) if "load snapshot" in line]
+        bad = [redact(line) for line in texts(said.stderr) if "load snapshot" in line]
         for document in _array(said.stdout):
             try:
                 good.append(Snapshot.model_validate({k: v for k, v in document.items() if v is not None}))
@@ -160,9 +163,11 @@ class Restic:
             if summary.num_errors == 0 if summary else clean_text:
                 return CheckReport(ok=True)
             raise ToolFailed(_("restic ended its check without a result"))
-        found = tuple(line for line in lines if DAMAGE.search(line) and "repository contains errors" not in line)
+        found = tuple(
+            redact(line) for line in lines if DAMAGE.search(line) and "repository contains errors" not in line
+        )
         packs = summary.broken_packs or () if summary else ()
-        return CheckReport(ok=False, errors=found or lines[-20:], packs=packs)
+        return CheckReport(ok=False, errors=found or tuple(map(redact, lines[-20:])), packs=packs)
 
     def _checked(self, call: Call) -> tuple[tuple[str, ...], bytes, int]:
         said = self._session.ask(call)
