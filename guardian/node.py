@@ -111,6 +111,14 @@ class Node:
         private_dir(folder)
         return Lease.acquire(folder / f"{key}.lease", purpose)
 
+    def is_leased(self, key: str) -> bool:
+        """Whether a process of this host is at work on a repository."""
+        return Lease.held(self.state / "leases" / f"{key}.lease")
+
+    def unsettled_runs(self, key: str) -> frozenset[str]:
+        """Ids of the runs on a repository that are under way, or were cut off: their intents are there."""
+        return frozenset(path.stem for path in (self.state / "runs" / key).glob("*.json"))
+
     def capability(self) -> Capability:
         """What the installed restic can do."""
         return probe(which(self.loaded.config.restic.program))

@@ -48,6 +48,11 @@ SENTENCES: dict[str, str] = {
     "snapshot-altered": N_("snapshot {snapshot} has another tree than its receipt says"),
     "snapshot-foreign": N_("snapshot {snapshot} of {time} from host {host} has no receipt"),
     "snapshot-orphan": N_("snapshot {snapshot} is left over from a run that failed or was cut off"),
+    "snapshot-under-way": N_("snapshot {snapshot} belongs to a backup that is under way and has no receipt yet"),
+    "snapshot-altered-more": N_("{count} more snapshots have another tree than their receipts say"),
+    "snapshot-foreign-more": N_("{count} more snapshots have no receipt"),
+    "snapshot-orphan-more": N_("{count} more snapshots are left over from such runs"),
+    "backup-partial": N_("the newest backup, snapshot {snapshot}, is partial: files that could not be read are not in it"),
     "snapshot-unreadable": N_("a snapshot file cannot be read: {detail}"),
     "recovery-point-too-old": N_(
         "the newest restore point is {age_seconds} s old; at most {rpo_seconds} s are allowed"

@@ -27,21 +27,27 @@ class History:
 
     receipts: Mapping[tuple[str, str, str], tuple[Kept, ...]]
     failed_runs: frozenset[str]
+    size: int = 0
+    """How many entries the log had."""
 
     def of(self, target: Target) -> tuple[Kept, ...]:
         """The receipts of ``target``."""
         return self.receipts.get((target.system, target.source, target.key), ())
+
+    def snapshots(self) -> frozenset[str]:
+        """Every snapshot that has a receipt, of whatever source."""
+        return frozenset(kept.receipt.snapshot_id for all_of_one in self.receipts.values() for kept in all_of_one)
 
     def expectation(self, target: Target) -> Expectation:
         """What the repository of ``target`` must hold."""
         return Expectation(tuple(kept.receipt for kept in self.of(target)), self.failed_runs)
 
 
-def read(log: "Log") -> History:
-    """Go through the whole log once."""
+def read(log: "Log", start: int = 0) -> History:
+    """Go through the whole log once, or through what came after its first ``start`` entries."""
     receipts: dict[tuple[str, str, str], list[Kept]] = defaultdict(list)
     failed = set()
-    for entry in log.entries():
+    for entry in log.entries(start):
         match entry.predicate:
             case BackupReceipt() as said:
                 receipts[said.system, said.source, said.repository].append(Kept(said, entry.leaf_hash.hex()))
@@ -49,4 +55,4 @@ def read(log: "Log") -> History:
                 failed.add(said.run_id)
             case _:
                 pass
-    return History({key: tuple(kept) for key, kept in receipts.items()}, frozenset(failed))
+    return History({key: tuple(kept) for key, kept in receipts.items()}, frozenset(failed), log.size)

@@ -19,11 +19,17 @@ _NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the log says of one source: its receipts, oldest first, and the runs known to have failed."""
+    """What the log says of one source: its receipts, oldest first, and the runs known to have failed.
+
+    ``later`` are snapshots that got a receipt since the log was read; ``under_way`` are runs that go on now: their
+    snapshots are no strangers, and have no receipt yet.
+    """
 
     receipts: tuple[BackupReceipt, ...]
     failed_runs: frozenset[str]
     removed: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
+    under_way: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ def judge(expected: Expectation, found: Found, now: datetime, rpo: timedelta | N
         *_altered(expected, found),
         *_unexpected(expected, found),
         *_stale(expected, now, rpo),
+        *_partial(expected),
         *(reason("snapshot-unreadable", detail=line[:200]) for line in found.unreadable[:_NAMED]),
     ]
     measured: dict[str, int | float | str] = {
@@ -79,7 +86,7 @@ def _missing(expected: Expectation, found: Found) -> Iterable[Reason]:
 
 def _altered(expected: Expectation, found: Found) -> Iterable[Reason]:
     trees = {r.snapshot_id: r.tree_id for r in expected.receipts}
-    return (
+    return _some(
         reason("snapshot-altered", snapshot=s.id, expected=trees[s.id], found=s.tree)
         for s in found.snapshots
         if s.id in trees and trees[s.id] != s.tree
@@ -87,16 +94,31 @@ def _altered(expected: Expectation, found: Found) -> Iterable[Reason]:
 
 
 def _unexpected(expected: Expectation, found: Found) -> Iterable[Reason]:
-    known = {r.snapshot_id for r in expected.receipts}
-    for snapshot in found.snapshots:
-        if snapshot.id in known:
-            continue
-        if snapshot.tag("run") in expected.failed_runs:
-            yield reason("snapshot-orphan", "warning", snapshot=snapshot.id, run=snapshot.tag("run") or "")
-        else:
-            yield reason(
-                "snapshot-foreign", snapshot=snapshot.id, host=snapshot.hostname, time=snapshot.time.isoformat()
-            )
+    known = {r.snapshot_id for r in expected.receipts} | expected.later
+    strangers = [s for s in found.snapshots if s.id not in known]
+    runs = {s.id: s.tag("run") or "" for s in strangers}
+    yield from (
+        reason("snapshot-under-way", "info", snapshot=s.id) for s in strangers if runs[s.id] in expected.under_way
+    )
+    strangers = [s for s in strangers if runs[s.id] not in expected.under_way]
+    yield from _some(
+        reason("snapshot-orphan", "warning", snapshot=s.id, run=runs[s.id])
+        for s in strangers
+        if runs[s.id] in expected.failed_runs
+    )
+    yield from _some(
+        reason("snapshot-foreign", snapshot=s.id, host=s.hostname[:255], time=s.time.isoformat())
+        for s in strangers
+        if runs[s.id] not in expected.failed_runs
+    )
+
+
+def _some(reasons: Iterable[Reason]) -> Iterable[Reason]:
+    """The last so many of one kind, and how many more there are: whoever has the password can make any number."""
+    found = list(reasons)
+    yield from found[-_NAMED:]
+    if len(found) > _NAMED:
+        yield reason(f"{found[0].code}-more", found[0].severity, count=len(found) - _NAMED)
 
 
 def _stale(expected: Expectation, now: datetime, rpo: timedelta | None) -> Iterable[Reason]:
@@ -112,7 +134,10 @@ def _stale(expected: Expectation, now: datetime, rpo: timedelta | None) -> Itera
         yield reason("receipt-from-the-future", "warning", seconds=int(-age.total_seconds()))
 
 
+def _partial(expected: Expectation) -> Iterable[Reason]:
+    if expected.receipts and expected.receipts[-1].outcome == "partial":
+        yield reason("backup-partial", "warning", snapshot=expected.receipts[-1].snapshot_id)
+
+
 def _named(code: str, items: Sequence[tuple[str, str]]) -> Iterable[Reason]:
-    yield from (reason(code, snapshot=snapshot, time=time) for snapshot, time in items[-_NAMED:])
-    if len(items) > _NAMED:
-        yield reason(f"{code}-more", count=len(items) - _NAMED)
+    yield from _some(reason(code, snapshot=snapshot, time=time) for snapshot, time in items)

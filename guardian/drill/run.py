@@ -6,7 +6,7 @@ not climbed is never printed like one that was.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ from guardian.clock import rfc3339
 from guardian.drill import content, history, presence
 from guardian.drill.history import History
 from guardian.drill.points import belongs
-from guardian.drill.presence import Found
+from guardian.drill.presence import Expectation, Found
 from guardian.drill.select import seed
 from guardian.errors import GuardianError, Interrupted, RepositoryDamaged
 from guardian.ledger.anchor import contradiction
@@ -35,6 +35,9 @@ LEVELS: tuple[DrillLevel, ...] = ("D0", "D1", "D3")
 
 _ANCHORS = 8
 """Newest anchors in snapshots that the log is held against."""
+
+_NOBODY: frozenset[str] = frozenset()
+_NOTHING = Found(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,10 @@ class _Repository:
     past: History
     options: Options
     key: str
+    _under_way: frozenset[str] = field(default=_NOBODY, init=False)
+    _cut_off: frozenset[str] = field(default=_NOBODY, init=False)
+    _later: History | None = field(default=None, init=False)
+    """What came into the log while the repository was asked."""
     _structure: DrillCheck | None = field(default=None, init=False)
     _error: GuardianError | None = field(default=None, init=False)
     """Why a level of the drill going on could not be climbed."""
@@ -103,6 +110,11 @@ class _Repository:
             raise
         except GuardianError as error:
             return [self._unknown(target, error) for target in targets]
+        # In this order: a backup beside us first makes its snapshot, then its receipt, then takes its intent away.
+        unsettled = self.node.unsettled_runs(self.key)
+        self._under_way, self._cut_off = (unsettled, _NOBODY) if self.node.is_leased(self.key) else (_NOBODY, unsettled)
+        with self.node.log() as log:
+            self._later = history.read(log, self.past.size)
         found = Found(listed.snapshots, listed.unreadable, repository_id)
         return [self._one(restic, target, self._share(found, target, targets)) for target in targets]
 
@@ -111,12 +123,14 @@ class _Repository:
         known = {kept.receipt.snapshot_id for kept in self.past.of(target)}
         mine = [s for s in found.snapshots if s.id in known or belongs(s, target)]
         if target == targets[0]:
-            mine += [s for s in found.snapshots if self._stray(s) and s not in mine]
+            mine += self._strays(found.snapshots)
         return Found(tuple(mine), found.unreadable, found.repository_id)
 
-    def _stray(self, snapshot: Snapshot) -> bool:
+    def _strays(self, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+        """Snapshots of nobody: not configured here, nor known from a source that was renamed or removed."""
         names = {(t.system, t.source) for t in self.node.loaded.targets(()) if t.key == self.key}
-        return (snapshot.tag("system"), snapshot.tag("source")) not in names
+        known = self.past.snapshots()
+        return [s for s in snapshots if (s.tag("system"), s.tag("source")) not in names and s.id not in known]
 
     def _one(self, restic: Restic, target: Target, found: Found) -> Drill:
         self._error = None
@@ -127,7 +141,7 @@ class _Repository:
         checks = [self._climb(level, restic, target, found, drawn) for level in asked]
         if not asked:
             checks = [_not_in_this_version(self.options.level)]
-        result = self._result(target, checks, (drill_id, rfc3339(started)))
+        result = self._result(target, checks, (drill_id, rfc3339(started)), found)
         given = {"checkpoint": self.log.note.decode(), "drill_id": drill_id, "nonce": nonce.hex()}
         result = result.model_copy(
             update={
@@ -162,10 +176,21 @@ class _Repository:
 
     def _presence(self, target: Target, found: Found) -> DrillCheck:
         rpo = self.node.loaded.config.systems[target.system].objectives.rpo
-        check = presence.judge(self.past.expectation(target), found, self.node.clock.now(), rpo)
+        check = presence.judge(self._expectation(target), found, self.node.clock.now(), rpo)
         if broken := self._broken_anchors(found.snapshots):
             return check.model_copy(update={"outcome": "FAIL", "reasons": (*check.reasons, *broken)})
         return check
+
+    def _expectation(self, target: Target) -> Expectation:
+        expected = self.past.expectation(target)
+        if self._later is None:
+            return expected
+        return replace(
+            expected,
+            failed_runs=expected.failed_runs | self._later.failed_runs | self._cut_off,
+            later=self._later.snapshots(),
+            under_way=self._under_way - self._later.failed_runs,
+        )
 
     def _broken_anchors(self, snapshots: Sequence[Snapshot]) -> list[Reason]:
         broken = []
@@ -182,8 +207,13 @@ class _Repository:
             self._structure = content.structure(restic, read_data=False)
         return self._structure
 
-    def _result(self, target: Target, checks: Sequence[DrillCheck], begun: tuple[str, str]) -> DrillResult:
-        newest = next(reversed(self.past.of(target)), None)
+    def _result(
+        self, target: Target, checks: Sequence[DrillCheck], begun: tuple[str, str], found: Found = _NOTHING
+    ) -> DrillResult:
+        present = {s.id for s in found.snapshots}
+        # What was drilled is the newest restore point that is there (content.drill), not one that is gone.
+        kept = self.past.of(target)
+        newest = next((k for k in reversed(kept) if k.receipt.snapshot_id in present), next(reversed(kept), None))
         return DrillResult(
             drill_id=begun[0],
             tenant=self.node.tenant,

@@ -115,3 +115,23 @@ def test_many_missing_are_counted_not_listed() -> None:
     assert check.outcome == "FAIL"
     assert len(check.reasons) == 21
     assert check.reasons[-1].args == {"count": 79}
+
+
+def test_a_backup_beside_us_is_no_stranger() -> None:
+    beside = Expectation((receipt(1),), frozenset(), under_way=frozenset({"run2"}), later=frozenset({digest(3)}))
+    found = Found((snapshot(1), snapshot(2), snapshot(3)))
+    assert codes(beside, found) == ("PASS", ["snapshot-under-way"])
+
+
+def test_any_number_of_strangers_fits_a_statement() -> None:
+    found = Found(tuple(snapshot(n, tree=1 if n == 0 else None) for n in range(5000)))
+    check = judge(expectation(0), found, NOW, None)
+    assert check.outcome == "FAIL"
+    assert check.reasons[-1].code == "snapshot-foreign-more"
+    assert check.reasons[-1].args["count"] == 5000 - 1 - 20
+    assert len(check.model_dump_json()) < 10_000
+
+
+def test_a_partial_backup_is_said() -> None:
+    partial = receipt(1).model_copy(update={"outcome": "partial"})
+    assert codes(Expectation((partial,), frozenset()), Found((snapshot(1),))) == ("PASS", ["backup-partial"])

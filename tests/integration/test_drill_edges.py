@@ -1,0 +1,41 @@
+"""Drills and restores at the edges: what a sceptic would try, with the real programs."""
+
+from typing import Any
+
+from guardian.durable import Lease
+
+
+def test_a_renamed_source_leaves_no_strangers(site: Any) -> None:
+    assert site.guardian("backup", "app/docs").code == 0
+    sources = site.config["systems"]["app"]["sources"]
+    site.config["systems"]["app"]["sources"] = {"papers": sources["docs"]}
+    site.write()
+    assert site.guardian("backup").code == 0
+    said = site.guardian("verify", "--level", "D0")
+    assert (said.code, said.reasons) == (0, set())
+
+
+def test_a_drill_beside_a_backup_takes_its_snapshot_for_no_stranger(site: Any) -> None:
+    assert site.guardian("backup", "app/docs").code == 0
+    run = "0" * 31 + "1"
+    # What a backup between its snapshot and its receipt looks like: the lease, the intent, the snapshot.
+    site.restic("backup", "--tag", f"guardian,system=app,source=docs,run={run}", str(site.docs))
+    intent = site.state / "runs" / "main" / f"{run}.json"
+    intent.write_text("{}")
+    with Lease.acquire(site.state / "leases" / "main.lease", "backup"):
+        beside = site.guardian("verify", "app/docs", "--level", "D0")
+    assert (beside.code, beside.reasons) == (0, {"snapshot-under-way"})
+    after = site.guardian("verify", "app/docs", "--level", "D0")
+    assert (after.code, after.reasons) == (0, {"snapshot-orphan"})
+    intent.unlink()
+    assert site.guardian("verify", "app/docs", "--level", "D0").reasons == {"snapshot-foreign"}
+
+
+def test_the_statement_names_the_snapshot_that_was_drilled(site: Any) -> None:
+    first, second = (site.guardian("backup", "app/docs").json["runs"][0]["snapshot_id"] for _ in range(2))
+    site.restic("forget", second)
+    said = site.guardian("verify", "app/docs", "--level", "D3")
+    assert said.code == 3
+    entry = site.guardian("ledger", "show", "--last", "1").json["entries"][0]["predicate"]
+    assert [c["outcome"] for c in entry["checks"]] == ["FAIL", "PASS", "PASS"]
+    assert entry["snapshot_id"] == first
