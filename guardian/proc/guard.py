@@ -3,13 +3,17 @@
 Started as ``python -I -S -X utf8 guard.py CONTROL STDIN STDOUT STDERR GRACE PROGRAM ARGS…`` in a session of its own,
 with the program's standard streams as its own. It imports the standard library only, for a quick start.
 
-It keeps the write end of the program's standard input (descriptor ``STDIN``) and the read ends of its two outputs.
-When Guardian dies, the program therefore sees neither the end of its input (a truncated stream would be saved as a
-good snapshot) nor a broken pipe (it would leave its lock behind): it gets SIGINT, ``GRACE`` seconds to tidy up, then
+It keeps our end of the program's standard input (descriptor ``STDIN``) and the read ends of its two outputs. When
+Guardian dies, the program therefore sees neither the end of its input (a truncated stream would be saved as a good
+snapshot) nor a broken pipe (it would leave its lock behind): it gets SIGINT, ``GRACE`` seconds to tidy up, then
 SIGKILL. Leases inherited from Guardian stay held here until the program is gone.
 
+The input is a socket with one unread byte on our side, so that closing it is a *reset*, an error to the reader, and
+never a clean end: that holds even when both Guardian and the guard are killed. New restics that got SIGINT go on
+waiting for input; ``BREAK`` seconds later the reset wakes them up.
+
 Over the socket ``CONTROL`` it says ``P <pid>``, ``E <errno>`` (could not start) and ``X <returncode>``, a line each,
-and obeys single bytes: ``I`` SIGINT to the program, ``K`` SIGKILL to its group, ``C`` let its standard input end.
+and obeys single bytes: ``I`` SIGINT to the program, ``K`` SIGKILL to its group, ``B`` break its standard input.
 """
 
 import os
@@ -19,6 +23,7 @@ import signal
 import sys
 import time
 
+BREAK = 2.0
 RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -31,7 +36,7 @@ class Guard:
         self.pid = 0
         self.returncode: int | None = None
         self.alone = False
-        self.deadline = 0.0
+        self.orphaned = self.deadline = 0.0
 
     def start(self, argv: list[str], wake: int) -> int:
         """Start the program in a process group of its own; 0 or the errno that forbade it."""
@@ -66,16 +71,22 @@ class Guard:
         """Do what Guardian asks; no bytes at all means that it died or is done."""
         if not orders:
             self.alone = True
-            self.deadline = time.monotonic() + self.grace  # noqa: TID251  the guard imports nothing of Guardian
+            self.orphaned = time.monotonic()  # noqa: TID251  the guard imports nothing of Guardian
+            self.deadline = self.orphaned + self.grace
             self.interrupt()
         for order in orders:
             if order == ord("I"):
                 self.interrupt()
             elif order == ord("K"):
                 self.kill()
-            elif order == ord("C") and self.stdin >= 0:
-                os.close(self.stdin)
-                self.stdin = -1
+            elif order == ord("B"):
+                self.break_input()
+
+    def break_input(self) -> None:
+        """Close our end of the program's input: Guardian's is closed too, or Guardian is dead."""
+        if self.stdin >= 0:
+            os.close(self.stdin)
+            self.stdin = -1
 
     def interrupt(self) -> None:
         """SIGINT to the program itself: its own children must outlive it for its clean-up."""
@@ -100,7 +111,10 @@ class Guard:
         while not (self.alone and self.returncode is not None):
             timeout = None
             if self.alone:
-                timeout = max(0.0, self.deadline - time.monotonic())  # noqa: TID251  the same
+                now = time.monotonic()  # noqa: TID251  the same
+                if now - self.orphaned >= BREAK:
+                    self.break_input()
+                timeout = max(0.0, min(self.deadline - now, BREAK))
             sources = [wake, *self.outputs] if self.alone else [wake, self.control]
             ready = select.select(sources, [], [], timeout)[0]
             if wake in ready:

@@ -75,6 +75,11 @@ class Tail:
         return tuple(text for line in self._kept if (text := clean(line)))
 
 
+def plain(line: bytes) -> str:
+    """``line`` as text to look at: undecodable bytes escaped, control codes gone."""
+    return _CONTROLS.sub("", line.decode("utf-8", "backslashreplace")).strip()
+
+
 def clean(line: bytes) -> str:
-    """``line`` as text that may be shown: undecodable bytes escaped, control codes gone, secrets masked."""
-    return redact(_CONTROLS.sub("", line.decode("utf-8", "backslashreplace"))).strip()
+    """``line`` as text that may be shown: as :func:`plain`, and secrets masked."""
+    return redact(plain(line))

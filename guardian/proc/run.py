@@ -45,7 +45,7 @@ def run(
     streams: Streams = _QUIET,
     *,
     limits: Limits = _LIMITS,
-    stop: Stop | None = None,
+    stop: Stop | tuple[Stop, ...] | None = None,
     clock: Clock = _CLOCK,
 ) -> Finished:
     """Run a program to its end, under guard; both outputs are always read to their end.
@@ -54,7 +54,8 @@ def run(
     that is told in :class:`Finished`, not raised. Raises ToolMissing when it cannot be started, ToolFailed when the
     guard cannot, and what a callback or ``feed`` raised.
     """
-    return _supervised(command, streams, limits, (stop,) if stop else (), clock)
+    stops = stop if isinstance(stop, tuple) else (stop,) if stop else ()
+    return _supervised(command, streams, limits, stops, clock)
 
 
 def produce(
@@ -158,7 +159,7 @@ def _start(program: str, command: Command, limits: Limits, pipes: Pipes) -> "sub
         guard = [sys.executable, "-I", "-S", "-X", "utf8", _GUARD, *pipes.guard_arguments(), str(limits.grace_seconds)]
         return subprocess.Popen(
             [*guard, *argv],
-            stdin=pipes.stdin_read if pipes.stdin_read >= 0 else subprocess.DEVNULL,
+            stdin=pipes.theirs.fileno() if pipes.theirs is not None else subprocess.DEVNULL,
             stdout=pipes.stdout_write,
             stderr=pipes.stderr_write,
             env=environment,

@@ -20,6 +20,7 @@ Feed = Callable[[OnBytes], None]
 _CHUNK = 1 << 18
 _PIECE = 1 << 16  # written to the program at a time, so that slow progress is seen as progress
 _TICK = 1.0
+_BREAK = 2.0  # seconds a program has after SIGINT before its input is broken
 
 
 class Pipes:
@@ -29,7 +30,12 @@ class Pipes:
         """Open them; the program gets an input only when it is to be ``fed``."""
         self.stdout_read, self.stdout_write = os.pipe()
         self.stderr_read, self.stderr_write = os.pipe()
-        self.stdin_read, self.stdin_write = os.pipe() if fed else (-1, -1)
+        self.ours: socket.socket | None = None
+        self.theirs: socket.socket | None = None
+        if fed:
+            self.ours, self.theirs = socket.socketpair()
+            # One byte nobody reads: as long as it lies there, closing our end is an error to the reader, not the end.
+            self.theirs.send(b"!")
         self.wake_read, self.wake_write = os.pipe()
         self.control, self.guard_control = socket.socketpair()
 
@@ -43,12 +49,14 @@ class Pipes:
         """Close every descriptor that is still open."""
         self.started()
         self.release()
-        for name in ("stdout_read", "stderr_read", "stdin_write", "wake_read", "wake_write"):
+        self.break_input()
+        for name in ("stdout_read", "stderr_read", "wake_read", "wake_write"):
             self._close(name)
 
     def guard_arguments(self) -> list[str]:
         """The descriptors, in the order the guard expects them."""
-        return [str(n) for n in (self.guard_control.fileno(), self.stdin_write, self.stdout_read, self.stderr_read)]
+        stdin = self.ours.fileno() if self.ours else -1
+        return [str(n) for n in (self.guard_control.fileno(), stdin, self.stdout_read, self.stderr_read)]
 
     def guard_fds(self) -> list[int]:
         """The descriptors that the guard inherits."""
@@ -56,17 +64,26 @@ class Pipes:
 
     def started(self) -> None:
         """Close our copies of the ends that belong to the program and the guard."""
-        for name in ("stdout_write", "stderr_write", "stdin_read"):
+        for name in ("stdout_write", "stderr_write"):
             self._close(name)
-        self.guard_control.close()
+        for end in (self.guard_control, self.theirs):
+            if end is not None:
+                end.close()
 
     def release(self) -> None:
         """Let the guard go: it stops what still runs and ends."""
         self.control.close()
 
     def end_input(self) -> None:
-        """Close our write end of the program's input."""
-        self._close("stdin_write")
+        """Let the program see a clean end of its input."""
+        if self.ours is not None:
+            self.ours.recv(1)
+            self.ours.shutdown(socket.SHUT_WR)
+
+    def break_input(self) -> None:
+        """Close our end of the program's input; unless it was ended, that is an error to the program."""
+        if self.ours is not None:
+            self.ours.close()
 
     def _close(self, name: str) -> None:
         fd = getattr(self, name)
@@ -90,6 +107,8 @@ class Supervision:
         self._counts = {"output": 0, "fed": 0}
         self._why = ""  # what started the ladder: stalled, interrupted, overran, feed
         self._deadline: float | None = None  # of the next rung
+        self._breaking: float | None = None  # when the program's input is to be broken
+        self._writing = threading.Lock()
         self._killed = self._input_ended = self._input_refused = self._guard_gone = self._lingered = False
         self._callback_error: BaseException | None = None
         self._feed_error: BaseException | None = None
@@ -150,15 +169,21 @@ class Supervision:
         now = self._clock.monotonic()
         if self._ended():
             return self._linger(now)
+        self._judge(now, stops)
+        return True
+
+    def _judge(self, now: float, stops: tuple[Stop, ...]) -> None:
+        """Whether it is time for a rung of the ladder."""
         if any(stop.requested for stop in stops):
             self._interrupt("interrupted", self._limits.grace_seconds, now)
         if self._limits.total_seconds is not None and now - self._started >= self._limits.total_seconds:
             self._interrupt("overran", self._limits.grace_seconds, now)
         if self._stall and not self._why and self._stall.observe(self._moved(), now):
             self._interrupt("stalled", self._limits.stall_grace_seconds, now)
+        if self._breaking is not None and now >= self._breaking:
+            self._break_input()
         if self._deadline is not None and now >= self._deadline:
             self._kill()
-        return True
 
     def _patience(self) -> float:
         """Seconds to wait for the next event: short enough for the nearest limit."""
@@ -233,15 +258,28 @@ class Supervision:
         if self._feed_error is not None:
             self._interrupt("feed", self._limits.grace_seconds, self._clock.monotonic())
         elif not self._why and not self._ended():
-            self._pipes.end_input()
-            self._order(b"C")
-            self._input_ended = True
+            try:
+                self._pipes.end_input()
+            except OSError:
+                self._input_refused = True  # it took no more; its own ending tells why
+            else:
+                self._input_ended = True
 
     def _interrupt(self, why: str, grace: float, now: float) -> None:
         if not self._why and not self._ended():
             self._why = why
             self._deadline = now + grace
+            self._breaking = now + _BREAK
             self._order(b"I")
+
+    def _break_input(self) -> None:
+        """Wake a program that waits for input after its SIGINT. A writer at work means that it does not wait."""
+        if self._writing.acquire(blocking=False):
+            self._breaking = None
+            self._input_refused = self._input_refused or self._feed_error is None
+            self._pipes.break_input()
+            self._writing.release()
+            self._order(b"B")
 
     def _kill(self) -> None:
         self._deadline = None
@@ -270,10 +308,15 @@ class Supervision:
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            try:
-                written = os.write(self._pipes.stdin_write, view[:_PIECE])
-            except BrokenPipeError:
-                self._input_refused = True
-                raise
+            written = self._send(view[:_PIECE])
             self._counts["fed"] += written
             view = view[written:]
+
+    def _send(self, piece: memoryview) -> int:
+        with self._writing:
+            try:
+                assert self._pipes.ours is not None  # noqa: S101  only a fed program has a feed
+                return self._pipes.ours.send(piece)
+            except OSError as error:  # gone, or broken by us: EPIPE, ECONNRESET, EBADF
+                self._input_refused = True
+                raise BrokenPipeError(error.errno, "the program takes no more input") from error

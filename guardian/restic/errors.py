@@ -21,7 +21,8 @@ from guardian.errors import (
     WrongPassword,
 )
 from guardian.i18n import _
-from guardian.proc.lines import clean
+from guardian.model.redaction import redact
+from guardian.proc.lines import plain
 from guardian.restic.messages import ExitError, Trouble, parse
 from guardian.restic.versions import Capability
 
@@ -33,7 +34,8 @@ _NOISE = re.compile(
 RETRY = re.compile(r"returned error, retrying after|^(?:Load|Save|Stat|List|Remove)\(.*\) failed: ")
 MISSING_SOURCE = re.compile(r"^(?P<path>.*) (?:does not exist|cannot be accessed), skipping$", re.DOTALL)
 NO_SNAPSHOT = (
-    r"no snapshot found|no matching ID found|multiple IDs with prefix|snapshot .* not found|failed to find snapshot"
+    r"failed to load snapshot .*(?:no such file|not exist|not found)|no snapshot found"
+    r"|no matching ID found|multiple IDs with prefix|snapshot .* not found|failed to find snapshot"
 )
 
 Make = Callable[[str], GuardianError]
@@ -133,21 +135,21 @@ DAMAGE = _pattern(
     r"|the repository is damaged|invalid data returned|config or key .* is damaged|tree [0-9a-f]+ is not known"
 )
 
+REFUSED = _pattern(
+    r"access ?denied|access key id you provided does not exist|signature we calculated|no credentials found"
+    r"|invalidaccesskeyid|signaturedoesnotmatch|secret \(\$AWS_SECRET_ACCESS_KEY\)|403 forbidden"
+    r"|401 unauthorized|400 bad request|config: permission denied|all access to this .* disabled"
+)
+
 TABLE: tuple[tuple[re.Pattern[str], Make], ...] = (
     (_pattern(r"repository is already locked"), _locked),
     (_pattern(r"invalid lock file"), _bad_lock),
     (_pattern(r"<html|<!doctype|expected element type <|invalid character '<'|xml syntax error"), _portal),
+    (_pattern(NO_SNAPSHOT), _no_snapshot),
     (_pattern(r"maximum number of keys reached"), _too_many_keys),
-    (_pattern(r"an empty password|resolving password failed|or no key found"), _wrong_password),
+    (_pattern(r"an empty password|resolving password failed|wrong password or no key found"), _wrong_password),
     (_pattern(r"request time and the current time is too large|RequestTimeTooSkewed"), _skew),
-    (
-        _pattern(
-            r"access ?denied|access key id you provided does not exist|signature we calculated|no credentials found"
-            r"|invalidaccesskeyid|signaturedoesnotmatch|secret \(\$AWS_SECRET_ACCESS_KEY\)|403 forbidden"
-            r"|401 unauthorized|400 bad request|config: permission denied|all access to this .* disabled"
-        ),
-        _refused,
-    ),
+    (REFUSED, _refused),
     (
         _pattern(
             r"repository does not exist|unable to open config file: .*(?:no such file or directory|key does not exist"
@@ -164,7 +166,6 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = (
         ),
         _unreachable,
     ),
-    (_pattern(NO_SNAPSHOT), _no_snapshot),
     (DAMAGE, _damaged),
     (_pattern(r"out of memory|cannot allocate memory|runtime: .*mmap|fatal error: runtime"), _memory),
 )
@@ -173,7 +174,7 @@ _BY_CODE: dict[int, Make] = {10: _missing, 11: _locked, 12: _wrong_password}
 
 
 def texts(lines: Iterable[bytes | str]) -> list[str]:
-    """What the lines say, without stack traces and noise; an exit error's lines one by one. Cleaned and redacted."""
+    """What the lines say, without stack traces, an exit error's lines one by one. Not yet redacted."""
     found: list[str] = []
     for line in lines:
         raw = line if isinstance(line, bytes) else line.encode("utf-8", "backslashreplace")
@@ -185,7 +186,7 @@ def texts(lines: Iterable[bytes | str]) -> list[str]:
         else:
             text = raw.decode("utf-8", "backslashreplace")
         parts = (part for part in text.split("\n") if not _TRACE.match(part))
-        found += [shown for part in parts if (shown := clean(part.encode("utf-8", "backslashreplace")))]
+        found += [shown for part in parts if (shown := plain(part.encode("utf-8", "backslashreplace")))]
     return found
 
 
@@ -198,12 +199,12 @@ def classify(lines: Sequence[bytes | str], returncode: int, capability: Capabili
     if capability.exit_codes and returncode in _BY_CODE:
         line = next((line for line in final if "locked by PID" in line or "locked exclusively by PID" in line), "")
         if not any("maximum number of keys" in text for text in final):
-            return _BY_CODE[returncode](line or _last(final))
+            return _BY_CODE[returncode](_show(line) if line else _last(final))
     for lines_ in (final, said):
         for pattern, make in TABLE:
             for line in reversed(lines_):
                 if pattern.search(line):
-                    return make(line.removeprefix("Fatal: "))
+                    return make(_show(line))
     return _unknown(final, returncode)
 
 
@@ -216,4 +217,9 @@ def _unknown(final: list[str], returncode: int) -> GuardianError:
 
 
 def _last(lines: list[str]) -> str:
-    return lines[-1].removeprefix("Fatal: ")[:500] if lines else ""
+    return _show(lines[-1]) if lines else ""
+
+
+def _show(line: str) -> str:
+    # Only now: a secret that is an ordinary word must not hide the words we look for.
+    return redact(line).removeprefix("Fatal: ")[:500]

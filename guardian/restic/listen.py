@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from guardian.errors import GuardianError, StorageFull, ToolFailed
 from guardian.i18n import _
 from guardian.proc import Finished
-from guardian.proc.lines import clean
+from guardian.proc.lines import clean, plain
 from guardian.restic.errors import DAMAGE, MISSING_SOURCE, RETRY, classify
 from guardian.restic.messages import RestoreSummary, Said, Status, Summary, Trouble, item, parse
 from guardian.restic.report import BackupReport, RestoreReport
@@ -59,7 +59,7 @@ class BackupListener:
             if message.during != "scan":  # the same file is told of again when it is to be saved
                 self._cannot_read(message.item)
             return
-        text = clean(line)
+        text = plain(line)
         if match := MISSING_SOURCE.match(text):
             if len(self.missing) < _NAMED:
                 self.missing.append(match["path"])

@@ -1,11 +1,20 @@
 """One repository and one restic program: commands are made, run and, where that is safe, tried again."""
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from guardian.clock import Clock
-from guardian.errors import ConfigError, Interrupted, RepositoryDamaged, RepositoryLocked, Stalled, StorageUnreachable
+from guardian.errors import (
+    ConfigError,
+    Interrupted,
+    RepositoryDamaged,
+    RepositoryLocked,
+    Stalled,
+    StorageRefused,
+    StorageUnreachable,
+)
 from guardian.i18n import _
 from guardian.model.redaction import hide
 from guardian.model.secret import Secret
@@ -13,13 +22,14 @@ from guardian.proc import Command, Finished, Limits, Stop, Streams, run
 from guardian.proc.lines import LineSplitter
 from guardian.restic.access import Access
 from guardian.restic.argv import Call, general
-from guardian.restic.errors import classify
+from guardian.restic.errors import REFUSED, RETRY, classify
 from guardian.restic.versions import Capability
 
 T = TypeVar("T")
 
 _WAITS = (1.0, 3.0)
 _LONG = 20.0
+_REFUSALS = 3
 _AWS = {
     "AWS_ACCESS_KEY_ID": b"aws_access_key_id",
     "AWS_SECRET_ACCESS_KEY": b"aws_secret_access_key",
@@ -35,8 +45,27 @@ class Answer:
     """A short answer: standard output whole, the end of standard error, and how it ended."""
 
     stdout: bytes
-    stderr: tuple[str, ...]
+    stderr: tuple[bytes, ...]
     returncode: int
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Counts how often the storage refused something that restic will go on trying for a quarter of an hour.
+
+    A lock that may not be removed is no reason to give up: the data are saved by then.
+    """
+
+    stop: Stop = field(default_factory=Stop)
+    seen: list[bytes] = field(default_factory=list)
+
+    def __call__(self, line: bytes) -> None:
+        """A line of standard error."""
+        text = line.decode("utf-8", "replace")
+        if RETRY.search(text) and REFUSED.search(text) and "<lock/" not in text and len(self.seen) < _REFUSALS:
+            self.seen.append(line)
+            if len(self.seen) == _REFUSALS:
+                self.stop.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +83,25 @@ class Session:
         hide(self.access.password, *(self.access.credentials[name] for name in _AWS if name in self.access.credentials))
 
     def run(self, call: Call, streams: Streams, *, cache: bool = True, output_is_progress: bool = False) -> Finished:
-        """Run one call to its end, however it ends."""
+        """Run one call to its end, however it ends; raise StorageRefused when the storage says no again and again."""
         limits = replace(self.limits, output_is_progress=output_is_progress)
-        return run(self.command(call, cache=cache), streams, limits=limits, stop=self.stop, clock=self.clock)
+        refusals = Refusals()
+        lines = LineSplitter(refusals, limit=8192)
+
+        def on_stderr(chunk: bytes) -> None:
+            lines(chunk)
+            if streams.stderr is not None:
+                streams.stderr(chunk)
+
+        stops = (refusals.stop, self.stop) if self.stop else (refusals.stop,)
+        command = self.command(call, cache=cache)
+        try:
+            finished = run(command, replace(streams, stderr=on_stderr), limits=limits, stop=stops, clock=self.clock)
+        finally:
+            refusals.stop.close()
+        if refusals.stop.requested and finished.interrupted and not (self.stop and self.stop.requested):
+            raise classify(tuple(refusals.seen), finished.returncode, self.capability)
+        return finished
 
     def ask(self, call: Call, *, cache: bool = True) -> Answer:
         """Run a call whose answer is short. Raises Interrupted, Stalled; never for the exit code."""
@@ -65,9 +110,12 @@ class Session:
         def keep(chunk: bytes) -> None:
             kept.extend(chunk[: MAX_ANSWER - len(kept)])
 
-        finished = self.run(call, Streams(stdout=keep), cache=cache)
+        said: deque[bytes] = deque(maxlen=200)
+        lines = LineSplitter(said.append, limit=65536)
+        finished = self.run(call, Streams(stdout=keep, stderr=lines), cache=cache)
+        lines.close()
         self.refuse_stopped(finished)
-        return Answer(bytes(kept), finished.stderr, finished.returncode)
+        return Answer(bytes(kept), tuple(said), finished.returncode)
 
     def answer(self, call: Call, *, cache: bool = True) -> Answer:
         """As :meth:`ask`, and raise the typed error when restic failed."""
@@ -82,7 +130,7 @@ class Session:
             raise Interrupted(_("restic was interrupted"))
         if finished.stalled or finished.overran:
             known = classify(finished.stderr, finished.returncode, self.capability)
-            if isinstance(known, StorageUnreachable):  # newer restics go on trying for a quarter of an hour
+            if isinstance(known, StorageUnreachable | StorageRefused):  # newer restics try for a quarter of an hour
                 raise known
             raise Stalled(
                 _("restic made no progress for {seconds:g} seconds and was stopped").format(
