@@ -41,12 +41,24 @@ def pending(folder: Path) -> tuple[Intent, ...]:
     if not folder.is_dir():
         return ()
     durable.sweep(folder)
+    return _read(folder, forget=True)
+
+
+def peek(folder: Path) -> tuple[Intent, ...]:
+    """What :func:`pending` finds, without the lease and without changing anything: a run may be under way."""
+    return _read(folder, forget=False) if folder.is_dir() else ()
+
+
+def _read(folder: Path, *, forget: bool) -> tuple[Intent, ...]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
             found.append(Intent.model_validate(json.loads(durable.read_capped(path, _MAX_BYTES))))
+        except FileNotFoundError:
+            continue  # settled meanwhile
         except (ValueError, ValidationError):
-            path.unlink(missing_ok=True)  # not ours: intents are written whole or not at all
+            if forget:
+                path.unlink(missing_ok=True)  # not ours: intents are written whole or not at all
     return tuple(sorted(found, key=lambda intent: intent.started))
 
 

@@ -131,7 +131,7 @@ class S3Store:
         if posture.object_lock.value and posture.default_retention.value is None and self._is_empty():
             self._put_retention(lock)
             posture = self.posture()
-        if not _at_least(posture.default_retention.value, lock):
+        if not at_least(posture.default_retention.value, lock):
             raise BucketLockError(
                 _("the bucket '{bucket}' has {has}, and the configuration asks for {asked}").format(
                     bucket=self.address.bucket, has=_lock_text(posture), asked=f"{lock.mode} {lock.days} d"
@@ -182,7 +182,7 @@ class _Tolerated:
         self.codes = codes
 
 
-def _at_least(has: BucketLock | None, asked: BucketLock) -> bool:
+def at_least(has: BucketLock | None, asked: BucketLock) -> bool:
     """Whether ``has`` protects as much as ``asked``: compliance is more than governance, more days are more."""
     return has is not None and has.days >= asked.days and (has.mode == "compliance" or asked.mode == "governance")
 

@@ -1,0 +1,69 @@
+"""The bucket under a repository: each fact of its set-up is what the storage said, or could not be read."""
+
+from collections.abc import Iterator
+
+from guardian.config.load import ResolvedRepository
+from guardian.config.secrets import credentials
+from guardian.doctor.examination import About, Examination
+from guardian.errors import GuardianError, Unavailable
+from guardian.model.protection import BucketLock
+from guardian.model.reason import reason
+from guardian.node import Node
+from guardian.objectstore.posture import Fact, Posture
+from guardian.objectstore.s3 import S3Store, at_least
+
+
+def examine_bucket(node: Node, repository: ResolvedRepository) -> Iterator[Examination]:
+    """Ask the storage how the bucket of an S3 repository is set up."""
+    about = About("bucket", repository.key)
+    try:
+        posture = _posture(node, repository)
+    except Unavailable as error:
+        yield about.not_examined(error)
+        return
+    except GuardianError as error:
+        yield about.failed(error)
+        return
+    yield _lock(About("bucket-lock", repository.key), posture, repository.spec.lock)
+    yield from _facts(posture, repository.key)
+
+
+def _posture(node: Node, repository: ResolvedRepository) -> Posture:
+    assert repository.s3 is not None  # noqa: S101  the caller asks for S3 only
+    secrets = credentials(repository.spec.credentials, node.loaded.base) if repository.spec.credentials else {}
+    with S3Store(repository.s3, secrets, cacert=str(repository.cacert) if repository.cacert else None) as store:
+        return store.posture()
+
+
+def _lock(about: About, posture: Posture, asked: BucketLock | None) -> Examination:
+    unread = posture.object_lock.error or posture.default_retention.error
+    if unread:
+        return about.unknown(reason("fact-unreadable", why=unread))
+    has = posture.default_retention.value if posture.object_lock.value else None
+    said = f"{has.mode} {has.days} d" if has else "-"
+    if asked and not at_least(has, asked):
+        return about.bad(
+            reason("bucket-lock-differs", has=said, asked=f"{asked.mode} {asked.days} d"), {"default_retention": said}
+        )
+    return about.ok(reason("fact", value=said), {"default_retention": said})
+
+
+def _facts(posture: Posture, key: str) -> Iterator[Examination]:
+    facts: tuple[tuple[str, Fact[str] | Fact[bool] | Fact[int]], ...] = (
+        ("bucket-versioning", Fact(posture.versioning.value, posture.versioning.error)),
+        ("bucket-public-access-blocked", posture.public_access_blocked),
+        ("bucket-encryption", posture.encryption),
+        ("bucket-policy", posture.policy),
+        ("bucket-lifecycle-rules", posture.lifecycle_rules),
+    )
+    for name, fact in facts:
+        about = About(name, key)
+        if not fact.known:
+            yield about.unknown(reason("fact-unreadable", why=fact.error or ""))
+            continue
+        said = "-" if fact.value is None else str(fact.value).lower()
+        if name == "bucket-lifecycle-rules" and fact.value:
+            # Whatever a rule takes away, restic misses.
+            yield about.warning(reason("lifecycle-rules", count=int(fact.value)), {"value": fact.value})
+        else:
+            yield about.ok(reason("fact", value=said), {"value": fact.value})
