@@ -7,10 +7,12 @@ from guardian.config.secrets import credentials
 from guardian.doctor.examination import About, Examination
 from guardian.errors import GuardianError, Unavailable
 from guardian.model.protection import BucketLock
-from guardian.model.reason import reason
+from guardian.model.reason import Reason, reason
 from guardian.node import Node
 from guardian.objectstore.posture import Fact, Posture
 from guardian.objectstore.s3 import S3Store, at_least
+
+_NOT_OFFERED = ("NotImplemented", "MethodNotAllowed", "501", "405")
 
 
 def examine_bucket(node: Node, repository: ResolvedRepository) -> Iterator[Examination]:
@@ -38,14 +40,16 @@ def _posture(node: Node, repository: ResolvedRepository) -> Posture:
 def _lock(about: About, posture: Posture, asked: BucketLock | None) -> Examination:
     unread = posture.object_lock.error or posture.default_retention.error
     if unread:
-        return about.unknown(reason("fact-unreadable", why=unread))
+        # Asked for, a lock that nobody can see is a question; not asked for, it is a setting like the others.
+        return about.unknown(reason("fact-unreadable", why=unread)) if asked else _unread(about, unread)
     has = posture.default_retention.value if posture.object_lock.value else None
-    said = f"{has.mode} {has.days} d" if has else "-"
+    said = f"{has.mode} {has.days} d" if has else None
     if asked and not at_least(has, asked):
         return about.bad(
-            reason("bucket-lock-differs", has=said, asked=f"{asked.mode} {asked.days} d"), {"default_retention": said}
+            reason("bucket-lock-differs", has=said or "-", asked=f"{asked.mode} {asked.days} d"),
+            {"default_retention": said},
         )
-    return about.ok(reason("fact", value=said), {"default_retention": said})
+    return about.ok(_said(said), {"default_retention": said})
 
 
 def _facts(posture: Posture, key: str) -> Iterator[Examination]:
@@ -59,11 +63,24 @@ def _facts(posture: Posture, key: str) -> Iterator[Examination]:
     for name, fact in facts:
         about = About(name, key)
         if not fact.known:
-            yield about.unknown(reason("fact-unreadable", why=fact.error or ""))
-            continue
-        said = "-" if fact.value is None else str(fact.value).lower()
-        if name == "bucket-lifecycle-rules" and fact.value:
+            yield _unread(about, fact.error or "")
+        elif name == "bucket-lifecycle-rules" and fact.value:
             # Whatever a rule takes away, restic misses.
             yield about.warning(reason("lifecycle-rules", count=int(fact.value)), {"value": fact.value})
         else:
-            yield about.ok(reason("fact", value=said), {"value": fact.value})
+            yield about.ok(_said(fact.value), {"value": fact.value})
+
+
+def _unread(about: About, why: str) -> Examination:
+    # A storage that has no such setting has answered: that is known, and no good news either.
+    if why in _NOT_OFFERED:
+        return about.warning(reason("fact-not-offered", why=why))
+    return about.unknown(reason("fact-unreadable", why=why))
+
+
+def _said(value: str | bool | int | None) -> Reason:
+    if value is None:
+        return reason("fact-none")
+    if isinstance(value, bool):
+        return reason("fact-yes") if value else reason("fact-no")
+    return reason("fact", value=value)
