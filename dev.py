@@ -3,7 +3,7 @@
 
 ::
 
-    python3 dev.py try          set up, then run the main job: guardian demo
+    python3 dev.py try          set up, then run the main job: guardian demo (try --lang zh: in Chinese)
     python3 dev.py check        set up, then everything that CI checks
     python3 dev.py check --only unit --only lint
     python3 dev.py messages     bring the catalogues of both languages up to date
@@ -32,6 +32,7 @@ VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements" / "dev.lock"
 LOCALE = ROOT / "guardian" / "locale"
 SYSTEM = {"try": ("restic",), "check": ("restic", "strace")}  # program and Debian package share their names
+NO_PROGRAMS = {"format", "lint", "types", "walls", "generated", "wheel"}  # the checks that need none of them
 
 GENERATED = """
 from guardian.config import reference as made
@@ -89,7 +90,8 @@ def step(label: str, work: Callable[[], str]) -> str:
     try:
         result = work()
     except BaseException as error:
-        print(f"FAILED {time.monotonic() - started:6.1f} s\n{getattr(error, 'output', '')}", flush=True)
+        word = "stopped" if isinstance(error, KeyboardInterrupt) else "FAILED "
+        print(f"{word} {time.monotonic() - started:5.1f} s\n{getattr(error, 'output', '')}", flush=True)
         raise
     print(f"ok {time.monotonic() - started:10.1f} s", flush=True)
     return result
@@ -131,20 +133,29 @@ def quietly(argv: list[str]) -> bool:
 # --- Set-up ------------------------------------------------------------------------------------------------
 
 
-def missing_packages(verb: str) -> list[str]:
-    """Debian packages that ``verb`` needs and this machine lacks."""
+def missing_packages(programs: tuple[str, ...]) -> list[str]:
+    """Debian packages with ``programs``, and with what .venv is made of, that this machine lacks."""
     # A Debian Python without python3-venv has the venv module, but not the ensurepip it relies on.
     venv = [] if venv_works() or importlib.util.find_spec("ensurepip") else ["python3-venv"]
-    return venv + [program for program in SYSTEM.get(verb, ()) if shutil.which(program) is None]
+    return venv + [program for program in programs if shutil.which(program) is None]
 
 
 def install_system_packages(packages: list[str], *, verbose: bool) -> None:
     """Install Debian packages when we may, or raise MissingError with the exact command."""
+    names = ", ".join(packages)
+    if shutil.which("apt-get") is None:
+        raise MissingError(f"missing on this machine: {names}; install with its package manager, then run this again")
     command = f"apt-get install -y --no-install-recommends {' '.join(packages)}"
-    elevate = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    by_hand = " ".join(["sudo", command] if elevate else [command])
-    if shutil.which("apt-get") is None or not quietly([*elevate, "true"]):
-        raise MissingError(f"missing on this machine: {', '.join(packages)}; install with: {by_hand}")
+    root = os.geteuid() == 0
+    elevate = [] if root else ["sudo", "-n"]
+    if root:
+        by_hand = f"apt-get update && {command}"
+    elif shutil.which("sudo"):
+        by_hand = f"sudo apt-get update && sudo {command}"
+    else:
+        by_hand = f"su -c '/usr/bin/apt-get update && /usr/bin/{command}'"
+    if not quietly([*elevate, "true"]):
+        raise MissingError(f"missing on this machine: {names}; install with: {by_hand}")
 
     def install() -> str:
         # A fresh machine has no package lists yet. A list that cannot be fetched is no reason to stop: the
@@ -155,19 +166,30 @@ def install_system_packages(packages: list[str], *, verbose: bool) -> None:
     try:
         step(f"system packages: {', '.join(packages)}", install)
     except StepError as error:
-        raise MissingError(f"could not install {', '.join(packages)}; when that is mended, run: {by_hand}") from error
+        raise MissingError(f"could not install {names} (why: see above); once that is mended: {by_hand}") from error
 
 
 def venv_works() -> bool:
-    """Whether ``.venv`` is there, was made for this folder (scripts carry their path) and has pip."""
+    """Whether ``.venv`` is whole, new enough and made for this very folder (scripts carry their path)."""
     try:
-        made_here = str(VENV) in (VENV / "pyvenv.cfg").read_text("utf-8")
+        lines = (VENV / "pyvenv.cfg").read_text("utf-8", "replace").splitlines()
     except OSError:
         return False
-    return made_here and quietly([str(VENV / "bin" / "python"), "-c", "import pip"])
+    made_here = any(line.startswith("command = ") and line.endswith(f" {VENV}") for line in lines)
+    # INSTALLER is the last file written when pip is installed: without it, making .venv was interrupted.
+    probe = "import sys, importlib.metadata as m; sys.exit(not m.distribution('pip').read_text('INSTALLER')"
+    return made_here and quietly([str(VENV / "bin" / "python"), "-c", f"{probe} or sys.version_info < (3, 11))"])
 
 
-def up_to_date(name: str, inputs: list[Path], install: Callable[[], str]) -> None:
+def prepared(label: str, argv: list[str], *, advice: str, verbose: bool) -> None:
+    """Do one step of the set-up; when it fails, raise MissingError with ``advice``, after what the tool said."""
+    try:
+        step(label, lambda: run(argv, verbose=verbose))
+    except StepError as error:
+        raise MissingError(f"{label}: failed (why: see above); {advice}") from error
+
+
+def up_to_date(name: str, inputs: list[Path], install: Callable[[str], None]) -> None:
     """Do ``install`` unless it was done before with the same bytes in ``inputs``, by the same Python, here."""
     digest = hashlib.sha256(f"{sys.version_info[:2]} {VENV}".encode())
     for path in inputs:
@@ -176,24 +198,29 @@ def up_to_date(name: str, inputs: list[Path], install: Callable[[], str]) -> Non
     if stamp.is_file() and stamp.read_text("utf-8") == digest.hexdigest():
         return
     stamp.unlink(missing_ok=True)
-    step(name, install)
+    install(name)
     stamp.write_text(digest.hexdigest(), "utf-8")
 
 
-def set_up(verb: str, *, verbose: bool) -> None:
-    """Bring ``.venv`` and the system packages to what ``verb`` needs; quick when nothing has changed."""
-    if packages := missing_packages(verb):
+def set_up(programs: tuple[str, ...], *, verbose: bool) -> None:
+    """Bring ``.venv`` and the system packages to what is needed; quick when nothing has changed."""
+    if packages := missing_packages(programs):
         install_system_packages(packages, verbose=verbose)
+    if os.path.lexists(VENV) and not VENV.is_dir():
+        raise MissingError(f"{VENV} is in the way: it is not a folder; move it elsewhere")
     if not venv_works():
         # --clear: half an environment, or one moved here from another folder, is made anew.
-        step("virtual environment", lambda: run([sys.executable, "-m", "venv", "--clear", str(VENV)], verbose=verbose))
+        making = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+        prepared("virtual environment", making, advice=f"{VENV} must be writable", verbose=verbose)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     # Only wheels: a source package would fetch its own, unlocked, build tools.
     locked = [*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
-    up_to_date("locked dependencies", [LOCK], lambda: run(locked, verbose=verbose))
+    advice = "pip needs its package index (set with `pip config`) and 600 MB of space; then run this again"
+    up_to_date("locked dependencies", [LOCK], lambda name: prepared(name, locked, advice=advice, verbose=verbose))
     ourselves = [*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)]
     sources = [ROOT / "pyproject.toml", ROOT / "hatch_build.py", *sorted(LOCALE.glob("*/LC_MESSAGES/*.po"))]
-    up_to_date("guardian itself", sources, lambda: run(ourselves, verbose=verbose))
+    advice = "a change in this checkout broke it, or it is not writable"
+    up_to_date("guardian itself", sources, lambda name: prepared(name, ourselves, advice=advice, verbose=verbose))
 
 
 # --- Verbs -------------------------------------------------------------------------------------------------
@@ -305,8 +332,8 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("-v", "--verbose", action="store_true", help="show what every tool prints")
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = top.add_subparsers(dest="verb", required=True)
-    trying = verbs.add_parser("try", parents=[common], help="set up and run the main job")
-    trying.add_argument("arguments", nargs="*", help="passed on to guardian demo (after --)")
+    passed_on = "Other options are passed on to guardian demo: --lang zh, --keep."
+    verbs.add_parser("try", parents=[common], help="set up and run the main job", epilog=passed_on)
     checking = verbs.add_parser("check", parents=[common], help="set up and check everything")
     checking.add_argument("--only", action="append", default=[], choices=[*CHECKS, *LAYERS], help="only this part")
     verbs.add_parser("messages", parents=[common], help="bring the catalogues up to date")
@@ -320,15 +347,20 @@ def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  older ones are told, instead of crashing somewhere
         print(f"dev.py needs Python 3.11 or newer, and this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
-    options = parser().parse_args()
+    options, rest = parser().parse_known_args()
+    if rest and options.verb != "try":
+        parser().error(f"unrecognized arguments: {' '.join(rest)}")
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever the terminal's encoding
     try:
+        programs = SYSTEM.get(options.verb, ())
+        if options.verb == "check" and options.only and NO_PROGRAMS.issuperset(options.only):
+            programs = ()
         # A lock file or a catalogue may be the very thing that keeps the set-up from working: ask for the tool only.
         tool = {"lock": "uv", "messages": "pybabel"}.get(options.verb)
         if tool is None or not (VENV / "bin" / tool).is_file():
-            set_up(options.verb, verbose=options.verbose)
+            set_up(programs, verbose=options.verbose)
         verbs: dict[str, Callable[[], int]] = {
-            "try": lambda: demo(options.arguments),
+            "try": lambda: demo([word for word in rest if word != "--"]),
             "check": lambda: check(options.only, verbose=options.verbose),
             "lock": lambda: lock(upgrade=options.upgrade, verbose=options.verbose),
             "messages": messages,
