@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from guardian.clock import rfc3339
+from guardian.errors import GuardianError
+from guardian.i18n import _
 from guardian.model.redaction import hide, redact
 
 _ROOT = "guardian"
@@ -82,9 +84,18 @@ class JsonLines(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
+def unexpected(error: Exception) -> GuardianError:
+    """A fault of our own as an error that may be shown and put on record; its traceback goes to the log."""
+    log().info("unexpected error", exc_info=error)
+    return GuardianError(
+        _("unexpected error: {error}").format(error=_one_line(redact(f"{type(error).__name__}: {error}"))),
+        _("This is a fault of Guardian's; run again with -v and report what it says."),
+    )
+
+
 def _one_line(text: str) -> str:
     """Line ends and terminal codes in a message are shown, not obeyed: a file name must not forge a log line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-__all__ = ["Console", "JsonLines", "bound", "configure", "hide", "log", "redact"]
+__all__ = ["Console", "JsonLines", "bound", "configure", "hide", "log", "redact", "unexpected"]

@@ -11,6 +11,7 @@ from guardian.model.backup import RunOutcome, Snapshot
 from guardian.model.reason import Reason, reason
 
 _NAMED = 20
+_LONGEST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,27 @@ def _reasons(asked: Asked, seen: Seen) -> Iterable[Reason]:
         yield reason("snapshot-not-listed")
     else:
         yield from (
-            reason("source-incomplete", missing=path) for path in asked.paths if path not in seen.snapshot.paths
+            reason("source-incomplete", missing=_short(path)) for path in _absent(asked, seen.snapshot)[:_NAMED]
         )
     # The lock may have been taken for stale and removed while the machine stood still (restic: after 30 minutes).
     if abs(seen.clock_jump_seconds) > 600:
         yield reason("clock-jumped", seconds=round(seen.clock_jump_seconds))
-    yield from (reason("source-missing", path=path) for path in seen.missing_sources)
+    yield from (reason("source-missing", path=_short(path)) for path in seen.missing_sources[:_NAMED])
     yield from _floors(asked, seen)
     yield from _unreadable(asked, seen)
     if asked.stream_bytes is not None and asked.stream_bytes != seen.bytes:
         yield reason("stream-length-differs", expected=asked.stream_bytes, found=seen.bytes)
     yield from _remarks(asked, seen)
+
+
+def _absent(asked: Asked, snapshot: Snapshot) -> list[str]:
+    there = set(snapshot.paths)
+    return [path for path in asked.paths if path not in there]
+
+
+def _short(path: str) -> str:
+    """A path of any length, so that the reasons of one run fit an entry of the log: its beginning and its end."""
+    return path if len(path) <= _LONGEST else f"{path[: _LONGEST // 2]}…{path[-_LONGEST // 2 :]}"
 
 
 def _floors(asked: Asked, seen: Seen) -> Iterable[Reason]:
@@ -77,9 +88,9 @@ def _floors(asked: Asked, seen: Seen) -> Iterable[Reason]:
 def _unreadable(asked: Asked, seen: Seen) -> Iterable[Reason]:
     for path in seen.unreadable[:_NAMED]:
         if path in asked.paths:
-            yield reason("root-unreadable", path=path)
+            yield reason("root-unreadable", path=_short(path))
         else:
-            yield reason("file-unreadable-at-source", "warning", path=path)
+            yield reason("file-unreadable-at-source", "warning", path=_short(path))
     if seen.unreadable_count > _NAMED:
         yield reason("files-unreadable-more", "warning", count=seen.unreadable_count - _NAMED)
     if seen.incomplete and not (seen.unreadable_count or seen.missing_sources):

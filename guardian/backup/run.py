@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from guardian import __version__
+from guardian import __version__, telemetry
 from guardian.backup import configuration
 from guardian.backup.attempt import Attempt, Result, as_run, record
 from guardian.backup.intent import declare, settle
@@ -22,6 +22,7 @@ from guardian.clock import rfc3339
 from guardian.config.secrets import resolve
 from guardian.errors import EvidenceInvalid, GuardianError
 from guardian.ledger.anchor import anchor
+from guardian.ledger.envelope import EntryTooLarge
 from guardian.ledger.store import Log
 from guardian.model.backup import BackupRun, Target
 from guardian.model.events import Phase
@@ -50,7 +51,13 @@ def back_up(node: Node, target: Target) -> Attempted:
         configuration.note(node, log)
     with ExitStack() as held:
         result, error = _try(attempt, log, held)
-        index = record(attempt, log, result) if isinstance(log, Log) else None
+        index = None
+        if isinstance(log, Log):
+            try:
+                index = record(attempt, log, result)
+            except EntryTooLarge as too_large:  # what the log does not know was no backup, and that it must know
+                result, error = Result("failed", (reason(too_large.code),), result.snapshot), too_large
+                index = record(attempt, log, result)
         settle(attempt.folder, attempt.intent)
     if error is None and isinstance(log, EvidenceInvalid):
         error = log
@@ -68,8 +75,8 @@ def _open_log(node: Node) -> Log | EvidenceInvalid:
 
 def _try(attempt: Attempt, log: Log | EvidenceInvalid, held: ExitStack) -> tuple[Result, GuardianError | None]:
     node, target = attempt.node, attempt.target
-    node.report(Phase("probe", target.ref))
     try:
+        node.report(Phase("probe", target.ref))
         spec = node.loaded.config.systems[target.system].sources[target.source]
         scratch = held.enter_context(node.scratch())
         job = prepare(spec, _context(attempt, spec, scratch))
@@ -85,6 +92,9 @@ def _try(attempt: Attempt, log: Log | EvidenceInvalid, held: ExitStack) -> tuple
         return Result("failed", (failure.reason,)), None
     except GuardianError as error:
         return Result("failed", (reason(error.code),)), error
+    except Exception as fault:  # noqa: BLE001  it must not keep the log from telling, nor the next source from its backup
+        ours = telemetry.unexpected(fault)
+        return Result("failed", (reason(ours.code),)), ours
 
 
 def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid) -> Result:

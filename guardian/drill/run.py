@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from uuid import uuid4
 
-from guardian import __version__
+from guardian import __version__, telemetry
 from guardian.clock import rfc3339
 from guardian.drill import content, history, presence
 from guardian.drill.history import History
@@ -173,6 +173,10 @@ class _Repository:
         except GuardianError as error:
             self._error = self._error or error
             return _could_not(level, error)
+        except Exception as fault:  # noqa: BLE001  a level that broke is on record as well
+            ours = telemetry.unexpected(fault)
+            self._error = self._error or ours
+            return _could_not(level, ours)
 
     def _presence(self, target: Target, found: Found) -> DrillCheck:
         rpo = self.node.loaded.config.systems[target.system].objectives.rpo

@@ -5,6 +5,7 @@ streamed through the pump, and removed.
 """
 
 import errno
+import json
 import os
 import sqlite3
 import stat
@@ -27,6 +28,9 @@ PAGES_PER_STEP = 4096
 
 _COUNT_LIMIT = 1000
 """Tables whose rows are counted for the receipt."""
+
+_NAMES_LIMIT = 8 << 10
+"""Bytes of their names, as JSON: all the facts must fit an entry of the log."""
 
 
 class SqliteJob:
@@ -133,7 +137,11 @@ def _row_counts(database: sqlite3.Connection) -> Iterator[tuple[str, int]]:
         " order by name limit ?",
         (_COUNT_LIMIT,),
     ).fetchall()
+    room = _NAMES_LIMIT
     for (name,) in names:
+        room -= len(json.dumps(name)) + 8
+        if room < 0:
+            return
         quoted = str(name).replace('"', '""')
         try:
             # Quoted as an identifier, since it is one and cannot be a parameter.

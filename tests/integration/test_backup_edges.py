@@ -1,9 +1,20 @@
 """Backups at the edges: what a sceptic would try, with the real programs."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
+
+from guardian.backup.run import back_up
+from guardian.clock import SystemClock
+from guardian.config.load import load
+from guardian.model.events import Phase
+from guardian.model.redaction import hide
+from guardian.model.secret import Secret
+from guardian.node import Node
+from guardian.proc import Stop
 
 
 def wrapped_restic(site: Any, on_backup: str) -> None:
@@ -33,3 +44,43 @@ def test_a_restic_that_ends_without_a_word_failed_and_the_log_says_so(site: Any,
     assert "tool-failed" in said.reasons
     assert said.json["runs"][0]["entry"] is not None
     assert not list((site.state / "runs").glob("*/*.json"))
+
+
+def test_a_database_with_very_many_tables_has_a_receipt(site: Any) -> None:
+    with closing(sqlite3.connect(site.database)) as database:
+        for number in range(1000):
+            database.execute(f'create table "{"n" * 100}{number:04}" (a)')
+        database.commit()
+    said = site.guardian("backup", "app/db")
+    assert (said.code, said.json["outcome"]) == (0, "complete")
+    entry = site.guardian("ledger", "show", "--last", "1").json["entries"][0]["predicate"]
+    assert 10 < len(entry["facts"]["rows"]) < 1000
+
+
+def test_a_receipt_that_does_not_fit_the_log_is_no_backup_and_on_record(site: Any) -> None:
+    roots = [site.docs / f"{number:04}{'n' * 100}" for number in range(700)]
+    for root in roots:
+        root.touch()
+    site.source("docs", kind="files", paths=[str(root) for root in roots], allow_empty=True)
+    site.write()
+    said = site.guardian("backup")
+    assert said.code == 1
+    database, docs = said.json["runs"]
+    assert (docs["outcome"], docs["error"]["code"]) == ("failed", "entry-too-large")
+    entry = site.guardian("ledger", "show", "--entry", str(docs["entry"])).json["entries"][0]["predicate"]
+    assert entry["orphans"] == [docs["snapshot_id"]]
+    assert database["outcome"] == "complete"
+
+
+def test_a_fault_of_our_own_is_on_record(site: Any) -> None:
+    def broken(event: object) -> None:
+        if isinstance(event, Phase) and event.phase == "probe":
+            raise RuntimeError("a bug with hunter22 in it")
+
+    hide(Secret(b"hunter22"))
+    node = Node(load(site.yaml), SystemClock(), broken, Stop())
+    attempted = back_up(node, node.loaded.targets(("app/docs",))[0])
+    assert attempted.error is not None
+    assert (attempted.run.outcome, attempted.error.code) == ("failed", "unexpected")
+    assert "a bug with ***" in attempted.error.message
+    assert site.guardian("ledger", "show").json["entries"][-1]["index"] == attempted.run.entry
