@@ -2,6 +2,9 @@
 
 An intent is a small file in ``state/runs/<repository>/``. It is there from before restic starts until the run's
 statement is in the log. Whoever holds the repository's lease and still finds one knows that its run died.
+
+A run that lived to its end, but whose restic may not have, leaves its intent under another name: ``.recorded`` when
+the log knows the run, ``.unrecorded`` when the log could not take it.
 """
 
 import json
@@ -33,7 +36,23 @@ def declare(folder: Path, intent: Intent) -> None:
 
 def settle(folder: Path, intent: Intent) -> None:
     """The log knows what became of ``intent``."""
-    _path(folder, intent).unlink(missing_ok=True)
+    for suffix in (".json", ".recorded", ".unrecorded"):
+        _path(folder, intent).with_suffix(suffix).unlink(missing_ok=True)
+
+
+def leave(folder: Path, intent: Intent, *, recorded: bool) -> None:
+    """The run is over, but restic's locks or a snapshot without a receipt may be left: the next run looks for them."""
+    path = _path(folder, intent)
+    for suffix in (".json", ".unrecorded"):
+        try:
+            path.with_suffix(suffix).rename(path.with_suffix(".recorded" if recorded else ".unrecorded"))
+        except FileNotFoundError:
+            continue  # never declared, so that nothing can be left; or left already
+
+
+def left(folder: Path, *, recorded: bool) -> tuple[Intent, ...]:
+    """The runs that :func:`leave` left, oldest first. Only with the repository's lease in hand."""
+    return _read(folder, forget=True, suffix=".recorded" if recorded else ".unrecorded")
 
 
 def pending(folder: Path) -> tuple[Intent, ...]:
@@ -49,9 +68,9 @@ def peek(folder: Path) -> tuple[Intent, ...]:
     return _read(folder, forget=False) if folder.is_dir() else ()
 
 
-def _read(folder: Path, *, forget: bool) -> tuple[Intent, ...]:
+def _read(folder: Path, *, forget: bool, suffix: str = ".json") -> tuple[Intent, ...]:
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob(f"*{suffix}")):
         try:
             found.append(Intent.model_validate(json.loads(durable.read_capped(path, _MAX_BYTES))))
         except FileNotFoundError:

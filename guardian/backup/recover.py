@@ -1,7 +1,7 @@
 """What a run that was cut off left behind: found, said in the log, and cleared away."""
 
 from guardian.backup.attempt import no_backup
-from guardian.backup.intent import Intent, pending, settle
+from guardian.backup.intent import Intent, leave, left, pending, settle
 from guardian.ledger.store import Log
 from guardian.model.events import Remark
 from guardian.model.evidence import BackupReceipt, NoBackup
@@ -11,29 +11,42 @@ from guardian.restic.client import Restic
 
 
 def recover(node: Node, restic: Restic, log: Log, key: str) -> None:
-    """Settle every run on the repository ``key`` that began and never ended. Only with its lease in hand.
+    """Settle every run on the repository ``key`` that never ended, or not cleanly. Only with its lease in hand.
 
     A snapshot such a run may have made is named as an orphan and never taken for a backup. Locks its restic
     left are removed when their process is dead. Costs nothing when there is nothing to settle.
     """
     folder = node.state / "runs" / key
-    left = pending(folder)
-    if not left:
+    cut_off, unrecorded, recorded = pending(folder), left(folder, recorded=False), left(folder, recorded=True)
+    if not (cut_off or unrecorded or recorded):
         return
     for lock in restic.clear_stale_locks(lease_held=False):
         node.report(Remark(reason("stale-lock-removed", "info", pid=lock.pid, host=lock.hostname)))
-    said = _runs_in_log(log, {intent.run_id for intent in left})
-    for intent in left:
+    # restic takes a process for alive that is dead and not yet reaped: what it left is looked for once more.
+    clean = not restic.locks()
+    said = _runs_in_log(log, {intent.run_id for intent in cut_off})
+    for intent in cut_off:
         if intent.run_id not in said:
-            _say(node, restic, log, intent)
-        settle(folder, intent)
+            _say(node, log, intent, ("run-interrupted", _orphans(restic, intent)))
+            ref = f"{intent.system}/{intent.source}"
+            node.report(Remark(reason("run-cut-off", "warning", ref=ref, time=intent.started)))
+    for intent in unrecorded:
+        if orphans := _orphans(restic, intent):
+            _say(node, log, intent, ("run-unrecorded", orphans))
+    for intent in (*cut_off, *unrecorded, *recorded):
+        if clean:
+            settle(folder, intent)
+        else:
+            leave(folder, intent, recorded=True)
 
 
-def _say(node: Node, restic: Restic, log: Log, intent: Intent) -> None:
-    orphans = tuple(s.id for s in restic.snapshots(tags=(f"run={intent.run_id}",)).snapshots)
-    statement = no_backup(node, intent, ("failed", (reason("run-interrupted"),)), orphans)
-    log.append(statement, [("run", intent.run_id.rjust(64, "0"))])
-    node.report(Remark(reason("run-cut-off", "warning", ref=f"{intent.system}/{intent.source}", time=intent.started)))
+def _orphans(restic: Restic, intent: Intent) -> tuple[str, ...]:
+    return tuple(s.id for s in restic.snapshots(tags=(f"run={intent.run_id}",)).snapshots)
+
+
+def _say(node: Node, log: Log, intent: Intent, what: tuple[str, tuple[str, ...]]) -> None:
+    code, orphans = what
+    log.append(no_backup(node, intent, ("failed", (reason(code),)), orphans), [("run", intent.run_id.rjust(64, "0"))])
 
 
 def _runs_in_log(log: Log, wanted: set[str]) -> set[str]:

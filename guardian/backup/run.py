@@ -14,7 +14,7 @@ from pathlib import Path
 from guardian import __version__, telemetry
 from guardian.backup import configuration
 from guardian.backup.attempt import Attempt, Result, as_run, record
-from guardian.backup.intent import declare, settle
+from guardian.backup.intent import declare, leave, settle
 from guardian.backup.judge import Asked, Seen, judge
 from guardian.backup.recover import recover
 from guardian.backup.work import Done, Work
@@ -58,7 +58,10 @@ def back_up(node: Node, target: Target) -> Attempted:
             except EntryTooLarge as too_large:  # what the log does not know was no backup, and that it must know
                 result, error = Result("failed", (reason(too_large.code),), result.snapshot), too_large
                 index = record(attempt, log, result)
-        settle(attempt.folder, attempt.intent)
+        if result.snapshot is not None and index is not None:
+            settle(attempt.folder, attempt.intent)
+        else:
+            leave(attempt.folder, attempt.intent, recorded=index is not None)
     if error is None and isinstance(log, EvidenceInvalid):
         error = log
     return Attempted(as_run(attempt, result, index), error)

@@ -117,6 +117,8 @@ def build() -> click.Group:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run ``guardian`` and leave with an :class:`guardian.errors.ExitCode`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     _fill_streams()
     i18n.use(_language(arguments))
     try:

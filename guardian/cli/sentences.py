@@ -37,6 +37,7 @@ SENTENCES: dict[str, str] = {
     "repository-changed": N_("this is another repository: expected {expected}, found {found}"),
     "clock-jumped": N_("the clock moved {seconds} seconds against the run, so its lock may have been lost"),
     "run-interrupted": N_("an earlier run was cut off before it could finish"),
+    "run-unrecorded": N_("an earlier run saved its snapshot while the log could not be written to: it has no receipt"),
     "retries": N_("the storage needed {count} retries"),
     "stale-lock-removed": N_("a stale lock of process {pid} on {host} was removed"),
     "run-cut-off": N_("the run of {ref} begun at {time} was cut off; that is now in the log"),

@@ -98,6 +98,16 @@ def test_a_damaged_log_is_refused_and_data_is_saved(
     log.put_back()
     code, text = stage.told("ledger", "verify")
     assert code == 0, text
+    # The log learns of what was saved meanwhile, so that nobody takes it for an intruder's.
+    assert stage.site.guardian("backup").code == 0
+    said = stage.site.guardian("verify", "--level", "D0")
+    assert said.code == 0, said
+    assert "snapshot-orphan" in said.reasons
+    assert "run-unrecorded" in {code for e in stage.entries() for code in codes(e["predicate"])}
+
+
+def codes(predicate: dict[str, Any]) -> set[str]:
+    return {reason["code"] for reason in predicate.get("reasons", ())}
 
 
 def test_a_log_turned_back_contradicts_the_snapshots(stage: Any, log: Evidence) -> None:
@@ -117,7 +127,9 @@ def test_a_log_turned_back_contradicts_the_snapshots(stage: Any, log: Evidence) 
     assert "log-differs-from-anchor" in said.reasons
 
 
-def test_a_checkpoint_from_elsewhere_is_refused(stage: Any, log: Evidence, another: Callable[[str], Any]) -> None:
+def test_a_checkpoint_from_elsewhere_is_refused(
+    stage: Any, log: Evidence, staging: Any, original: Any, tmp_path: Path
+) -> None:
     """Newer checkpoint on older entries, and a checkpoint some other key signed."""
     old = log.entries.read_bytes()
     assert stage.site.guardian("backup").code == 0
@@ -125,7 +137,7 @@ def test_a_checkpoint_from_elsewhere_is_refused(stage: Any, log: Evidence, anoth
     said = stage.site.guardian("ledger", "verify")
     assert (said.code, said.json["problem"]["code"]) == (20, "entries-missing")
     log.put_back()
-    other = another("other").site
+    other = staging.copy(original, tmp_path / "other").site
     shutil.rmtree(other.state / "log")
     for name in ("signing.key", "signing.pub"):
         (other.state / "keys" / name).unlink()
