@@ -178,8 +178,11 @@ class Supervision:
             self._interrupt("interrupted", self._limits.grace_seconds, now)
         if self._limits.total_seconds is not None and now - self._started >= self._limits.total_seconds:
             self._interrupt("overran", self._limits.grace_seconds, now)
-        if self._stall and not self._why and self._stall.observe(self._moved(), now):
-            self._interrupt("stalled", self._limits.stall_grace_seconds, now)
+        if self._stall and not self._why:
+            if self._awaits_feed():
+                self._stall.since = now
+            elif self._stall.observe(self._moved(), now):
+                self._interrupt("stalled", self._limits.stall_grace_seconds, now)
         if self._breaking is not None and now >= self._breaking:
             self._break_input()
         if self._deadline is not None and now >= self._deadline:
@@ -196,6 +199,10 @@ class Supervision:
         if self._deadline is not None:
             limits.append(self._deadline - now)
         return max(0.0, min(limits))
+
+    def _awaits_feed(self) -> bool:
+        """Whether it is the feed that has nothing to give: a database is being copied, say. No stall of the program."""
+        return self._thread is not None and self._thread.is_alive() and not self._writing.locked()
 
     def _moved(self) -> int:
         own = self._counts["fed"] + (self._counts["output"] if self._limits.output_is_progress else 0)

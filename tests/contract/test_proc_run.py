@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,19 @@ def test_no_progress_is_a_stall_whatever_the_program_says() -> None:
     busy = Command(("sh", "-c", "for i in $(seq 20); do head -c 20000 /dev/zero; sleep 0.1; done"))
     finished = produce(busy, lambda _chunk: None, limits=limits)
     assert finished.ok
+
+
+def test_a_program_that_waits_for_its_input_does_not_stall() -> None:
+    limits = Limits(stall_seconds=0.5, stall_grace_seconds=0.5)
+
+    def slow(write: Callable[[bytes], None]) -> None:
+        time.sleep(2)
+        write(b"late")
+
+    finished = run(Command(("cat",)), Streams(feed=slow), limits=limits)
+    assert (finished.stalled, finished.fed, finished.returncode) == (False, True, 0)
+    # One that takes nothing of what there is does.
+    assert run(Command(("sleep", "60")), Streams(feed=lambda write: write(bytes(1 << 24))), limits=limits).stalled
 
 
 def test_total_limit() -> None:
