@@ -26,6 +26,12 @@ CHUNK_BYTES = 1 << 20
 PAGES_PER_STEP = 4096
 """Pages copied between two looks at the stop flag: 16 MiB at the usual page size."""
 
+_PATIENCE = 0.2
+"""Seconds that SQLite waits for a lock, deaf to everything; we ask again."""
+
+_STEPS = 100_000
+"""Steps of SQLite's machine between two looks at the stop flag."""
+
 _COUNT_LIMIT = 1000
 """Tables whose rows are counted for the receipt."""
 
@@ -62,27 +68,39 @@ class SqliteJob:
     def _copy(self, copy: Path) -> None:
         # mode=ro: opening a source must never create or change it.
         source_uri = f"file:{quote(self._spec.path)}?mode=ro"
-        timeout = self._spec.busy_timeout.total_seconds()
         copy.touch(mode=0o600)
         with (
-            closing(sqlite3.connect(source_uri, uri=True, timeout=timeout)) as source,
+            closing(sqlite3.connect(source_uri, uri=True, timeout=_PATIENCE)) as source,
             closing(sqlite3.connect(copy)) as target,
         ):
             source.execute("pragma query_only = on")
             source.execute("begin")
-            source.execute(
-                "select count(*) from sqlite_schema"
-            ).fetchone()  # takes the read lock: one moment for all pages
+            self._lock(source)
             source.backup(target, pages=PAGES_PER_STEP, progress=self._watch)
             # A copy of a database in WAL mode asks for a WAL of its own when opened: make it a single whole file.
             target.execute("pragma journal_mode = delete")
 
-    def _watch(self, _status: int, _remaining: int, _total: int) -> None:
+    def _lock(self, source: sqlite3.Connection) -> None:
+        """Take the read lock: one moment for all pages. Waits for writers as long as is asked, but not for a stop."""
+        clock = self._context.clock
+        deadline = clock.monotonic() + self._spec.busy_timeout.total_seconds()
+        while True:
+            self._watch()
+            try:
+                source.execute("select count(*) from sqlite_schema").fetchone()
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or clock.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def _watch(self, *_pages: int) -> None:
         if self._context.stop.requested:
             raise Interrupted(_("interrupted"))
 
     def _inspect(self, copy: Path) -> dict[str, Any]:
         with closing(sqlite3.connect(f"file:{quote(str(copy))}?mode=ro&immutable=1", uri=True)) as database:
+            database.set_progress_handler(lambda: self._context.stop.requested, _STEPS)
             verdict = database.execute("pragma quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise SourceFailed(reason("sqlite-corrupt", path=self._spec.path, error=str(verdict)[:200]))
@@ -99,6 +117,7 @@ class SqliteJob:
         try:
             yield
         except sqlite3.OperationalError as error:
+            self._watch()  # a check that was interrupted says so as an error
             code = "sqlite-busy" if "locked" in str(error) else "source-unreadable"
             raise SourceFailed(reason(code, path=self._spec.path, error=str(error)[:200])) from error
         except sqlite3.DatabaseError as error:
@@ -146,5 +165,7 @@ def _row_counts(database: sqlite3.Connection) -> Iterator[tuple[str, int]]:
         try:
             # Quoted as an identifier, since it is one and cannot be a parameter.
             yield str(name), database.execute(f'select count(*) from "{quoted}"').fetchone()[0]  # noqa: S608
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise
             continue  # a virtual table whose module this host's SQLite lacks

@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from guardian.errors import Interrupted
 from guardian.model.protection import CommandSource, FilesSource, SqliteSource
 from guardian.proc import Stop
 from guardian.sources import FilesJob, SourceContext, SourceFailed, prepare
+from guardian.sources.sqlite import SqliteJob
 
 
 @pytest.fixture
@@ -186,3 +188,30 @@ def test_a_stop_is_a_stop_and_no_failure_of_the_producer(context: SourceContext)
     assert not isinstance(job, FilesJob)
     with pytest.raises(Interrupted):
         job.feed(lambda _chunk: context.stop.set())
+
+
+def test_a_stop_ends_the_wait_for_a_lock(tmp_path: Path, context: SourceContext) -> None:
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("create table t (a)")
+        writer.execute("begin exclusive")
+        spec = SqliteSource.model_validate({"kind": "sqlite", "path": str(path), "busy_timeout": "10m"})
+        job = prepare(spec, context)
+        assert not isinstance(job, FilesJob)
+        threading.Timer(0.3, context.stop.set).start()
+        with pytest.raises(Interrupted):
+            job.feed(lambda _chunk: None)
+
+
+def test_a_stop_ends_the_check_of_a_large_copy(tmp_path: Path, context: SourceContext) -> None:
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("create table t (a)")
+        numbers = "with recursive n(i) as (select 1 union all select i + 1 from n limit 200000)"
+        database.execute(f"insert into t {numbers} select i from n")
+        database.commit()
+    job = prepare(SqliteSource.model_validate({"kind": "sqlite", "path": str(path)}), context)
+    assert isinstance(job, SqliteJob)
+    context.stop.set()
+    with pytest.raises(Interrupted), job._failures():
+        job._inspect(path)
