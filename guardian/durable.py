@@ -53,9 +53,11 @@ def explained(path: Path, *, writing: bool = False) -> Iterator[None]:
         if error.errno in _NO_ROOM:
             hint = _("Free some space and run the same command again.")
             raise StorageFull(_write_failed(path, error), hint) from error
+        denied = error.errno in (errno.EACCES, errno.EPERM)
+        hint = _("Run this as the user that Guardian's files belong to.") if denied else ""
         if writing:
-            raise Unavailable(_write_failed(path, error)) from error
-        raise Unavailable(_("cannot read {path}: {why}").format(path=path, why=error.strerror)) from error
+            raise Unavailable(_write_failed(path, error), hint) from error
+        raise Unavailable(_("cannot read {path}: {why}").format(path=path, why=error.strerror), hint) from error
 
 
 def _write_failed(path: Path, error: OSError) -> str:

@@ -36,7 +36,7 @@ def provision(node: Node) -> Iterator[Made]:
     """Make what is missing, one after the other; a repository that fails does not keep the next from being made."""
     private_dir(node.state)
     keys = node.keys()
-    had_key = (keys.folder / "signing.key").exists() or node.loaded.config.signing_key is not None
+    had_key = any(status.present for status in keys.status() if status.kind == "signing")
     key = keys.ensure_signing_key(node.origin)
     yield Made("signing-key", "signing", "existing" if had_key else "created", key.key_id)
     had_log = Log.exists(node.log_folder)

@@ -164,12 +164,15 @@ class KeyStore:
         write_atomic(self._path(repository, "json"), record.model_dump_json(indent=1).encode() + b"\n")
 
     def status(self) -> list[KeyStatus]:
-        """Every key and password this node has or should have: the signing key first, then by name."""
+        """Every key and password this node has or should have: the signing key first, then by name.
+
+        Raises Unavailable when it cannot be looked at.
+        """
         names = set(self._passwords)
-        if self.folder.is_dir():
-            with explained(self.folder):
-                found = [path for path in self.folder.iterdir() if path.suffix in {".password", ".json"}]
-            names |= {path.stem for path in found if _NAME.fullmatch(path.stem)}
+        with explained(self.folder):
+            inside = list(self.folder.iterdir()) if self.folder.is_dir() else []
+        found = [path.stem for path in inside if path.suffix in {".password", ".json"}]
+        names |= {name for name in found if _NAME.fullmatch(name)}
         return [self._signing_status(), *(self._password_status(name) for name in sorted(names))]
 
     def _signing_status(self) -> KeyStatus:
@@ -190,7 +193,8 @@ class KeyStore:
     def _has_password(self, repository: str) -> bool:
         # A name that leads nowhere counts: whoever made that link meant a password to be there.
         path = self._path(repository, "password")
-        return repository in self._passwords or path.exists() or path.is_symlink()
+        with explained(path):
+            return repository in self._passwords or path.exists() or path.is_symlink()
 
     @property
     def _private(self) -> Path:

@@ -45,8 +45,12 @@ class Log:
 
     @classmethod
     def exists(cls, folder: Path) -> bool:
-        """Whether there is a log, whole or damaged, in ``folder``; a creation cut off before its end is none yet."""
-        return (folder / layout.CHECKPOINT).exists() or recovery.has_entries(folder)
+        """Whether there is a log, whole or damaged, in ``folder``; a creation cut off before its end is none yet.
+
+        Raises Unavailable when that cannot be looked at: to whoever may not look, nothing is missing.
+        """
+        with durable.explained(folder):
+            return (folder / layout.CHECKPOINT).exists() or recovery.has_entries(folder)
 
     @classmethod
     def create(cls, folder: Path, origin: str, key: SigningKey) -> Self:
