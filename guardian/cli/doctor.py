@@ -66,6 +66,7 @@ HINTS = {
     "needs-the-above": N_("Set right what is BAD above first."),
     "lock-stale": N_("The next backup removes it if its process is dead or it is older than 30 minutes."),
     "lock-exclusive": N_("Something like 'restic prune' is at work; backups wait for it or are refused."),
+    "lock-unreadable": N_("Make sure that no restic is at work on it, then run 'restic unlock --remove-all'."),
     "lock-from-the-future": N_("A host that uses the repository has a wrong clock."),
     "fact-unreadable": N_("Allow the credentials to read it, or ask whoever runs the storage."),
     "bucket-lock-differs": N_(

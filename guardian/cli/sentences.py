@@ -115,6 +115,7 @@ SENTENCES: dict[str, str] = {
     "locks-held": N_("in use: {count}, the oldest for {seconds} s"),
     "lock-stale": N_("nobody holds the lock of process {pid} on {host} any more; it is {seconds} s old"),
     "lock-exclusive": N_("process {pid} on {host} holds the repository alone, for {seconds} s"),
+    "lock-unreadable": N_("the file {id} among the locks cannot be read as one"),
     "lock-from-the-future": N_("a lock says that it was made in the future"),
     "fact": N_("{value}"),
     "fact-none": N_("none"),

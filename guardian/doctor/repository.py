@@ -133,10 +133,16 @@ def _identity(about: About, node: Node, repository: ResolvedRepository, restic: 
 def _locks(about: About, node: Node, repository: ResolvedRepository, restic: Restic) -> Examination:
     """Say who holds locks. None is removed: that is done by a backup, with the lease in its hand."""
     try:
-        locks = restic.locks()
+        ids = restic.lock_ids()
+        locks = restic.locks() if ids else []
+        unread = set(ids) - {lock.id for lock in locks}
+        if unread:  # one that is gone by now was somebody's who is done
+            unread &= set(restic.lock_ids())
         lease_held = Lease.held(node.state / "leases" / f"{repository.key}.lease")
     except GuardianError as error:
         return about.not_examined(error)
+    if unread:
+        return about.warning(reason("lock-unreadable", id=min(unread)[:16]), {"count": len(ids), "unread": len(unread)})
     now = node.clock.now()
     alive = alive_as(restic.capability.program)
     judged = [(lock, judge_lock(lock, now, os.uname().nodename, alive, lease_held)) for lock in locks]

@@ -211,9 +211,13 @@ class Restic:
 
     def locks(self) -> list[Lock]:
         """The locks in the repository that can be read. One that goes away meanwhile is left out."""
-        ids = self._session.retrying(lambda: self._session.answer(argv.LIST_LOCKS)).stdout.decode("ascii", "replace")
-        found = (self._lock(lock_id) for lock_id in ids.split()[:_MAX_LOCKS])
+        found = (self._lock(lock_id) for lock_id in self.lock_ids())
         return [lock for lock in found if lock is not None]
+
+    def lock_ids(self) -> tuple[str, ...]:
+        """The ids of the files among the locks, at most 100, whether they can be read or not."""
+        ids = self._session.retrying(lambda: self._session.answer(argv.LIST_LOCKS)).stdout.decode("ascii", "replace")
+        return tuple(ids.split()[:_MAX_LOCKS])
 
     def _lock(self, lock_id: str) -> Lock | None:
         said = self._session.ask(argv.cat_lock(lock_id))

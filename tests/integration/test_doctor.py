@@ -194,6 +194,11 @@ def test_what_is_odd_is_a_warning_and_nothing_is_mended(site: Any) -> None:
         assert standing(said, name) == ("warning", code)
     assert (contents(site.repository), contents(site.state / "log"), contents(runs)) == before
 
+    for path in (site.repository / "locks").iterdir():
+        path.chmod(0o600)
+        path.write_bytes(b"")  # what a full disk leaves: newer restics refuse to work beside it
+    assert standing(site.guardian("doctor"), "locks") == ("warning", "lock-unreadable")
+
 
 def test_people_get_one_line_each_and_hints(new_site: Callable[[], Any]) -> None:
     site = new_site()
