@@ -222,10 +222,23 @@ def _sweep(root: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    # Restored directories may be read-only, even for their owner.
-    def make_writable(function: object, path: str, _error: object) -> None:
-        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120
-        os.chmod(path, 0o700)  # noqa: PTH101
-        function(path)  # type: ignore[operator]
+    """Remove ``folder`` and what is in it; somebody else may be at it too."""
+    try:
+        rmtree(folder, onerror=_unless_gone)
+    except PermissionError:  # restored directories may be closed, even to their owner
+        _open_up(folder)
+        rmtree(folder, onerror=_unless_gone)
 
-    rmtree(folder, onerror=make_writable)
+
+def _unless_gone(_function: object, _path: str, error: tuple[type, BaseException, object]) -> None:
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
+
+
+def _open_up(folder: Path) -> None:
+    # Directories only, never what a link leads to: that may be live data.
+    pending = [str(folder)]
+    while pending:
+        os.chmod(path := pending.pop(), 0o700)  # noqa: PTH101
+        with os.scandir(path) as entries:
+            pending += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
