@@ -6,7 +6,7 @@ target. So the target is empty and ours, and what counts is what lies there afte
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,10 @@ def _filled(directory: Path) -> bool:
 def _accept(target: Path) -> None:
     info = target.lstat()
     if not stat.S_ISDIR(info.st_mode):
-        raise UsageError(_("the target {target} is not a directory").format(target=target))
+        raise UsageError(
+            _("the target {target} is not a directory").format(target=target),
+            _("Nothing is ever overwritten: name a directory that does not exist yet."),
+        )
     if info.st_uid != os.geteuid() or info.st_mode & 0o022:
         raise UsageError(
             _("others may write to the target {target}").format(target=target),
@@ -70,13 +73,15 @@ def _accept(target: Path) -> None:
         )
 
 
-def restore(restic: Restic, request: RestoreRequest, receipt: BackupReceipt | None, report: Reporter) -> Restoration:
+def restore(
+    restic: Restic, request: RestoreRequest, receipt: BackupReceipt | None, report: Reporter, heed: Callable[[], None]
+) -> Restoration:
     """Run the restore and judge it by what lies in the target afterwards.
 
     Raises the typed error of a storage that could not be reached or a disk that is full.
     """
     said = restic.restore(request, on_progress=lambda done, total: report(Progress(done, total)))
-    extent = measure(request.target)
+    extent = measure(request.target, heed)
     reasons = [reason("restore-error", detail=line[:300]) for line in said.error_lines[:_NAMED]]
     if receipt is None:
         reasons.append(reason("no-receipt", "warning"))

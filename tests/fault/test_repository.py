@@ -281,6 +281,17 @@ def test_pack_bit_flipped(stage: Any, staging: ModuleType) -> None:
     stage.good("--full")
 
 
+def test_stream_damaged(stage: Any, staging: ModuleType) -> None:
+    """A stream that does not come back whole is a failed drill, not a drill that could not be run."""
+    (stage.site.root / "dumped").write_bytes(os.urandom(3 << 20))
+    stage.site.source("dump", kind="command", argv=["cat", str(stage.site.root / "dumped")])
+    stage.site.write()
+    assert stage.site.guardian("backup", "app/dump").code == 0
+    with flipped(staging, stage.data_pack()):
+        assert drill_fails(stage, "app/dump") == (3, {"restore-error"})
+    stage.good("--level", "D1")
+
+
 def test_pack_deleted(stage: Any) -> None:
     pack = stage.data_pack()
     with away(stage, pack):

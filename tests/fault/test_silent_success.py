@@ -183,7 +183,9 @@ def lossy(stage: Any, s3_place: Any, fault_proxy: Any) -> tuple[Any, Any]:
                 store._client.put_object(Bucket=s3_place.address.bucket, Key=key, Body=path.read_bytes())
     proxy = fault_proxy(s3_place.address.endpoint)
     credentials = f"file:{s3_place.credentials_file}"
-    stage.configure(repositories={"main": {"url": s3_place.at(proxy.endpoint), "credentials": credentials}})
+    # One connection: packs are sent in the order in which they were filled.
+    main = {"url": s3_place.at(proxy.endpoint), "credentials": credentials, "connections": 1}
+    stage.configure(repositories={"main": main})
     return stage, proxy
 
 
