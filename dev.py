@@ -153,7 +153,7 @@ def install_system_packages(packages: list[str], *, verbose: bool) -> None:
     elif shutil.which("sudo"):
         by_hand = f"sudo apt-get update && sudo {command}"
     else:
-        by_hand = f"su -c '/usr/bin/apt-get update && /usr/bin/{command}'"
+        by_hand = f"su - -c 'apt-get update && {command}'"  # with -, for root's PATH: dpkg needs it
     if not quietly([*elevate, "true"]):
         raise MissingError(f"missing on this machine: {names}; install with: {by_hand}")
 
@@ -213,9 +213,11 @@ def set_up(programs: tuple[str, ...], *, verbose: bool) -> None:
         making = [sys.executable, "-m", "venv", "--clear", str(VENV)]
         prepared("virtual environment", making, advice=f"{VENV} must be writable", verbose=verbose)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    if not verbose:
+        pip.append("--quiet")  # shown only when it fails, and then the reason is not lost among the downloads
     # Only wheels: a source package would fetch its own, unlocked, build tools.
     locked = [*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
-    advice = "pip needs its package index (set with `pip config`) and 600 MB of space; then run this again"
+    advice = "pip needs its package index (set with `pip config`) and 700 MB of space; then run this again"
     up_to_date("locked dependencies", [LOCK], lambda name: prepared(name, locked, advice=advice, verbose=verbose))
     ourselves = [*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)]
     sources = [ROOT / "pyproject.toml", ROOT / "hatch_build.py", *sorted(LOCALE.glob("*/LC_MESSAGES/*.po"))]
