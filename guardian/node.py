@@ -15,7 +15,7 @@ from guardian.clock import Clock
 from guardian.config.load import Loaded, ResolvedRepository
 from guardian.config.secrets import credentials, resolve
 from guardian.durable import Lease, private_dir
-from guardian.errors import ConfigError, EvidenceInvalid, StorageFull
+from guardian.errors import ConfigError, EvidenceInvalid, Interrupted, StorageFull
 from guardian.i18n import _
 from guardian.keys.store import KeyStore
 from guardian.ledger.heads import Heads
@@ -49,6 +49,11 @@ class Node:
     def host(self) -> str:
         """The id of this host: from the configuration, else from its name."""
         return self.loaded.host
+
+    def heed(self) -> None:
+        """For long loops of our own, which no signal ends by itself. Raises Interrupted once a stop was asked for."""
+        if self.stop.requested:
+            raise Interrupted(_("interrupted"))
 
     # keys and log
 

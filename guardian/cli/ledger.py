@@ -31,15 +31,16 @@ def show(session: Session, last: int, entry: int | None) -> int:
 
     with frame.node(session) as node:
         log = Log.open(node.existing_log(), node.keys().verify_key())
-        if entry is not None and entry >= log.size:
-            raise UsageError(_("the log has {size} entries").format(size=log.size), _("The first is number 0."))
-        entries = [log.entry(entry)] if entry is not None else list(log.entries(max(0, log.size - last)))
-        body = {
-            "origin": log.checkpoint.origin,
-            "size": log.size,
-            "root": log.checkpoint.root.hex(),
-            "entries": [_document(e) for e in entries],
-        }
+    # Outside, a signal ends the reading at once: there is nothing to be stopped cleanly.
+    if entry is not None and entry >= log.size:
+        raise UsageError(_("the log has {size} entries").format(size=log.size), _("The first is number 0."))
+    entries = [log.entry(entry)] if entry is not None else list(log.entries(max(0, log.size - last)))
+    body = {
+        "origin": log.checkpoint.origin,
+        "size": log.size,
+        "root": log.checkpoint.root.hex(),
+        "entries": [_document(e) for e in entries],
+    }
     if entry is None:
         header = (_("entry"), _("time (UTC)"), _("statement"), _("about"))
         lines = render.table(header, [_row(e) for e in entries])
@@ -109,12 +110,13 @@ def export(session: Session, output: Path) -> int:
     from guardian.ledger.export import export as export_log
 
     with frame.node(session) as node:
-        exported = export_log(node.existing_log(), output, (node.keys().verify_key(),))
+        folder, key = node.existing_log(), node.keys().verify_key()
+    exported = export_log(folder, output, (key,))  # outside: a signal ends it at once
     size = exported.checkpoint.size
     lines = (
         _("{entries} entries are in {path}").format(entries=size, path=render.visible(str(output))),
         _("whoever checks them needs the public key by another way: {key}").format(
-            key=node.keys().verify_key().vkey(exported.checkpoint.origin)
+            key=key.vkey(exported.checkpoint.origin)
         ),
     )
     body = {"path": str(output.absolute()), "size": size, "files": exported.files, "bytes": exported.bytes}

@@ -127,7 +127,7 @@ def _files(job: Job, receipt: BackupReceipt, ask: Ask) -> DrillCheck:
             includes=() if ask.full else tuple(f.path for f in drawn),
             expected_bytes=expected,
         )
-        came = restore(job.restic, request, receipt, job.node.report)
+        came = restore(job.restic, request, receipt, job.node.report, job.node.heed)
         different = _compared(job, scratch, drawn)
     bad = len({r.args.get("path") for r in different})
     reasons = [*came.reasons, *different[:_NAMED]]
@@ -156,6 +156,7 @@ def _compared(job: Job, scratch: Path, drawn: Sequence[FileDigest]) -> list[Reas
     def step(size: int) -> None:
         nonlocal done
         done += size
+        job.node.heed()
         job.node.report(Progress(done, total))
 
     return compare(scratch, drawn, step)

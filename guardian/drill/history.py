@@ -1,7 +1,7 @@
 """What the log says was backed up, read once for all sources."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,11 +43,15 @@ class History:
         return Expectation(tuple(kept.receipt for kept in self.of(target)), self.failed_runs)
 
 
-def read(log: "Log", start: int = 0) -> History:
-    """Go through the whole log once, or through what came after its first ``start`` entries."""
+def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
+    """Go through the whole log once, or through what came after its first ``start`` entries.
+
+    ``heed()`` is called for every entry, and may end it by raising.
+    """
     receipts: dict[tuple[str, str, str], list[Kept]] = defaultdict(list)
     failed = set()
     for entry in log.entries(start):
+        heed()
         match entry.predicate:
             case BackupReceipt() as said:
                 receipts[said.system, said.source, said.repository].append(Kept(said, entry.leaf_hash.hex()))

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,17 +45,28 @@ def _compare_one(path: Path, expected: FileDigest) -> Reason | None:
     return None
 
 
-def measure(directory: Path) -> Extent:
-    """Count what is below ``directory``, without following links."""
+def measure(directory: Path, heed: Callable[[], None] = lambda: None) -> Extent:
+    """Count what is below ``directory``, without following links. ``heed()`` may end it by raising.
+
+    A directory that is closed even to us counts as empty.
+    """
     files = size = 0
     pending = [os.fsencode(directory)]
     while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                info = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(info.st_mode):
-                    pending.append(entry.path)
-                elif stat.S_ISREG(info.st_mode):
-                    files += 1
-                    size += info.st_size
+        heed()
+        for entry in _listed(pending.pop()):
+            info = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(info.st_mode):
+                pending.append(entry.path)
+            elif stat.S_ISREG(info.st_mode):
+                files += 1
+                size += info.st_size
     return Extent(files, size)
+
+
+def _listed(directory: bytes) -> Iterator[os.DirEntry[bytes]]:
+    try:
+        with os.scandir(directory) as entries:
+            yield from entries
+    except PermissionError:
+        return

@@ -54,7 +54,7 @@ def recall(node: Node, target: Target, wanted: Wanted) -> Recalled:
     node.report(Phase("restore", target.ref))
     # What a person names may be meant as a path or as a pattern of restic's: either way it comes back.
     request = RestoreRequest(point.snapshot_id, wanted.target, wanted.includes, expected, patterns=wanted.includes)
-    restoration = restore(node.restic(target.key), request, receipt, node.report)
+    restoration = restore(node.restic(target.key), request, receipt, node.report, node.heed)
     statement = Restored(
         tenant=node.tenant,
         host=node.host,

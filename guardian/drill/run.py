@@ -70,14 +70,15 @@ def verify(node: Node, targets: Sequence[Target], options: Options) -> tuple[Dri
     """
     log = node.log()
     node.report(Phase("log"))
-    verdict = verify_log(
-        node.log_folder,
-        (node.keys().verify_key(),),
-        progress=lambda done, total: node.report(Progress(done, total, "entries")),
-    )
+
+    def progress(done: int, total: int) -> None:
+        node.heed()
+        node.report(Progress(done, total, "entries"))
+
+    verdict = verify_log(node.log_folder, (node.keys().verify_key(),), progress=progress)
     if verdict.problem is not None:
         raise LogInvalid(verdict.problem.code, **verdict.problem.figures)
-    past = history.read(log)
+    past = history.read(log, heed=node.heed)
     drills: list[Drill] = []
     for key, group in groupby(sorted(targets, key=lambda t: t.key), key=lambda t: t.key):
         drills += _Repository(node, log, past, options, key).drill(tuple(group))
@@ -114,7 +115,7 @@ class _Repository:
         unsettled = self.node.unsettled_runs(self.key)
         self._under_way, self._cut_off = (unsettled, _NOBODY) if self.node.is_leased(self.key) else (_NOBODY, unsettled)
         with self.node.log() as log:
-            self._later = history.read(log, self.past.size)
+            self._later = history.read(log, self.past.size, heed=self.node.heed)
         found = Found(listed.snapshots, listed.unreadable, repository_id)
         return [self._one(restic, target, self._share(found, target, targets)) for target in targets]
 

@@ -2,7 +2,16 @@
 
 from typing import Any
 
+import pytest
+
+from guardian.clock import SystemClock
+from guardian.config.load import load
+from guardian.drill.inventory import all_points
+from guardian.drill.run import Options, verify
 from guardian.durable import Lease
+from guardian.errors import Interrupted
+from guardian.node import Node
+from guardian.proc import Stop
 
 
 def test_a_renamed_source_leaves_no_strangers(site: Any) -> None:
@@ -39,3 +48,15 @@ def test_the_statement_names_the_snapshot_that_was_drilled(site: Any) -> None:
     entry = site.guardian("ledger", "show", "--last", "1").json["entries"][0]["predicate"]
     assert [c["outcome"] for c in entry["checks"]] == ["FAIL", "PASS", "PASS"]
     assert entry["snapshot_id"] == first
+
+
+def test_a_stop_ends_the_reading_of_the_log(site: Any) -> None:
+    site.config["restic"] = {"program": "/nowhere/restic"}  # whoever gets as far as that is told otherwise
+    site.write()
+    stop = Stop()
+    stop.set()
+    node = Node(load(site.yaml), SystemClock(), lambda _event: None, stop)
+    with pytest.raises(Interrupted):
+        verify(node, node.loaded.targets(), Options())
+    with pytest.raises(Interrupted):
+        all_points(node, node.loaded.targets())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from guardian.drill.proofs import Extent, measure
 from guardian.node import _remove
 
 
@@ -52,3 +53,12 @@ def test_what_a_link_leads_to_keeps_its_mode(folder: Path) -> None:
 
 def test_what_somebody_else_removed_is_gone(folder: Path) -> None:
     _remove(folder / "never")
+
+
+def test_a_closed_directory_is_measured_as_empty(folder: Path) -> None:
+    (folder / "closed").mkdir()
+    (folder / "closed" / "file").write_text("x")
+    (folder / "closed").chmod(0)
+    (folder / "file").write_text("xy")
+    assert measure(folder) == Extent(1, 2)
+    (folder / "closed").chmod(0o700)
