@@ -205,11 +205,11 @@ def classify(lines: Sequence[bytes | str], returncode: int, capability: Capabili
             for line in reversed(lines_):
                 if pattern.search(line):
                     return make(_show(line))
-    return _unknown(final, returncode)
+    return _unknown(said, final, returncode)
 
 
-def _unknown(final: list[str], returncode: int) -> GuardianError:
-    if returncode in (130, -2):
+def _unknown(said: list[str], final: list[str], returncode: int) -> GuardianError:
+    if returncode in (130, -2) or any("signal interrupt received" in line for line in said):
         return Interrupted(_("restic was interrupted"))
     if returncode in (-9, 137):
         return ToolFailed(_("restic was killed"), _("Look for the out-of-memory killer in the kernel's log."))
@@ -222,4 +222,4 @@ def _last(lines: list[str]) -> str:
 
 def _show(line: str) -> str:
     # Only now: a secret that is an ordinary word must not hide the words we look for.
-    return redact(line).removeprefix("Fatal: ")[:500]
+    return redact(line).removeprefix("Fatal: ")[:500].rstrip(".:")

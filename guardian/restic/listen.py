@@ -59,7 +59,7 @@ class BackupListener:
             if message.during != "scan":  # the same file is told of again when it is to be saved
                 self._cannot_read(message.item)
             return
-        text = plain(line)
+        text = plain(line[:8192])
         if match := MISSING_SOURCE.match(text):
             if len(self.missing) < _NAMED:
                 self.missing.append(match["path"])
@@ -132,7 +132,7 @@ class RestoreListener:
         if isinstance(message, Trouble):
             self._error(clean(f"{message.item}: {message.text}".encode("utf-8", "backslashreplace")))
             return
-        text = clean(line)
+        text = clean(line[:8192])
         if text.startswith("ignoring error for "):
             self._error(text.removeprefix("ignoring error for "))
         elif not RETRY.search(text):
