@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from guardian.errors import (
+    GuardianError,
     Interrupted,
     RepositoryLocked,
     RepositoryMissing,
@@ -303,28 +304,47 @@ Restic(access, probe(program)).backup_stream(StreamBackup("/app.sql", host="h"),
 """
 
 
-def test_guardian_killed_leaves_no_snapshot_and_no_lock(desk: Desk) -> None:
-    guardian = subprocess.Popen(
-        [sys.executable, "-c", GUARDIAN, str(desk.root), str(desk.program)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def streaming(desk: Desk) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A Guardian in the middle of a stream, and the pid of its restic."""
+    arguments = [sys.executable, "-c", GUARDIAN, str(desk.root), str(desk.program)]
+    guardian = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert guardian.stdin
     assert guardian.stdout
     guardian.stdin.write(PASSWORD.decode())
     guardian.stdin.close()
     assert guardian.stdout.readline() == "fed\n"
     (held,) = desk.restic().locks()
-    environ = Path(f"/proc/{held.pid}/environ").read_bytes() + Path(f"/proc/{held.pid}/cmdline").read_bytes()
-    assert PASSWORD not in environ
-    assert str(desk.repository).encode() not in environ
+    yield guardian, held.pid
     guardian.kill()
     guardian.wait()
     guardian.stdout.close()
-    assert wait_for(lambda: not Path(f"/proc/{held.pid}").exists())
+
+
+def test_guardian_killed_leaves_no_snapshot_and_no_lock(
+    desk: Desk, streaming: tuple[subprocess.Popen[str], int]
+) -> None:
+    guardian, restic = streaming
+    shown = Path(f"/proc/{restic}/environ").read_bytes() + Path(f"/proc/{restic}/cmdline").read_bytes()
+    assert PASSWORD not in shown
+    assert str(desk.repository).encode() not in shown
+    guardian.kill()
+    assert wait_for(lambda: not Path(f"/proc/{restic}").exists())
     assert desk.files("snapshots") == []
     assert desk.files("locks") == []
+
+
+def test_guardian_and_guard_killed_save_no_cut_stream(desk: Desk, streaming: tuple[subprocess.Popen[str], int]) -> None:
+    guardian, restic = streaming
+    guard = int(Path(f"/proc/{restic}/stat").read_text().rpartition(") ")[2].split()[1])
+    os.kill(guard, signal.SIGSTOP)  # it cannot send its SIGINT any more
+    guardian.kill()
+    guardian.wait()
+    os.kill(guard, signal.SIGKILL)
+    assert wait_for(lambda: not Path(f"/proc/{restic}").exists())
+    for snapshot in desk.restic().snapshots().snapshots:  # newer restics save one without the file
+        with pytest.raises(GuardianError):
+            desk.restic().dump(snapshot.id, "/app.sql", lambda _chunk: None)
 
 
 def test_storage_that_never_answers_is_a_stall(desk: Desk) -> None:
