@@ -53,7 +53,7 @@ SENTENCES: dict[str, str] = {
     "snapshot-altered-more": N_("{count} more snapshots have another tree than their receipts say"),
     "snapshot-foreign-more": N_("{count} more snapshots have no receipt"),
     "snapshot-orphan-more": N_("{count} more snapshots are left over from such runs"),
-    "backup-partial": N_("the newest backup, snapshot {snapshot}, is partial: files that could not be read are not in it"),
+    "backup-partial": N_("the backup, snapshot {snapshot}, is partial: files that could not be read are not in it"),
     "snapshot-unreadable": N_("a snapshot file cannot be read: {detail}"),
     "recovery-point-too-old": N_(
         "the newest restore point is {age_seconds} s old; at most {rpo_seconds} s are allowed"

@@ -1,7 +1,8 @@
 """``guardian restore``: from a wish to data in a directory, and a statement in the log that it was done."""
 
-import getpass
 import os
+import pwd
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,14 +10,16 @@ from pathlib import Path
 from guardian.clock import rfc3339
 from guardian.drill.inventory import all_points
 from guardian.drill.points import RestorePoint, choose
+from guardian.drill.proofs import measure
 from guardian.drill.restore import Restoration, prepare_target, restore
-from guardian.errors import EvidenceInvalid
+from guardian.errors import EvidenceInvalid, GuardianError
 from guardian.i18n import _
 from guardian.ledger.store import Log
 from guardian.model.backup import Target
 from guardian.model.events import Notice, Phase
 from guardian.model.evidence import Restored
 from guardian.model.protection import FilesSource, SqliteSource
+from guardian.model.reason import reason
 from guardian.node import Node, require_space
 from guardian.restic.client import RestoreRequest
 
@@ -43,7 +46,7 @@ def recall(node: Node, target: Target, wanted: Wanted) -> Recalled:
     """Restore ``target`` and put a ``restore`` statement into the log.
 
     A log that does not hold together does not stop a restore: data comes first, and it is said. Raises UsageError
-    for a target directory that will not do, and the typed errors of the storage.
+    for a target directory that will not do, and the typed errors of the storage; what they cut short is in the log too.
     """
     started = node.clock.now()
     point = choose(all_points(node, (target,))[target], wanted.point)
@@ -54,8 +57,28 @@ def recall(node: Node, target: Target, wanted: Wanted) -> Recalled:
     node.report(Phase("restore", target.ref))
     # What a person names may be meant as a path or as a pattern of restic's: either way it comes back.
     request = RestoreRequest(point.snapshot_id, wanted.target, wanted.includes, expected, patterns=wanted.includes)
-    restoration = restore(node.restic(target.key), request, receipt, node.report, node.heed)
-    statement = Restored(
+    attempt = _Attempt(target, wanted, point, started)
+    try:
+        restoration = restore(node.restic(target.key), request, receipt, node.report, node.heed)
+    except GuardianError as error:
+        cut_short = Restoration("failed", (reason(error.code),), measure(wanted.target))
+        with suppress(GuardianError):  # the first error is the one to tell
+            _record(node, _statement(node, attempt, cut_short))
+        raise
+    return Recalled(point, restoration, _record(node, _statement(node, attempt, restoration)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    target: Target
+    wanted: Wanted
+    point: RestorePoint
+    started: datetime
+
+
+def _statement(node: Node, attempt: _Attempt, restoration: Restoration) -> Restored:
+    target, wanted, point = attempt.target, attempt.wanted, attempt.point
+    return Restored(
         tenant=node.tenant,
         host=node.host,
         system=target.system,
@@ -63,16 +86,21 @@ def recall(node: Node, target: Target, wanted: Wanted) -> Recalled:
         repository=target.key,
         snapshot_id=point.snapshot_id,
         target=str(wanted.target.absolute()),
-        includes=wanted.includes,
+        includes=_few(wanted.includes),
         outcome=restoration.outcome,
         reasons=restoration.reasons,
         files=restoration.extent.files,
         bytes=restoration.extent.bytes,
         by=_user(),
-        started=rfc3339(started),
+        started=rfc3339(attempt.started),
         ended=rfc3339(node.clock.now()),
     )
-    return Recalled(point, restoration, _record(node, statement))
+
+
+def _few(includes: tuple[str, ...]) -> tuple[str, ...]:
+    """What was asked for, as far as it fits an entry of the log."""
+    few = tuple(text[:1000] for text in includes[:20])
+    return few if len(includes) <= 20 else (*few, f"… {len(includes) - 20}")
 
 
 def _record(node: Node, statement: Restored) -> int | None:
@@ -96,7 +124,8 @@ def _live_paths(node: Node) -> list[str]:
 
 
 def _user() -> str:
+    # Not getpass: that believes the environment, which whoever restores can set.
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return str(os.getuid())

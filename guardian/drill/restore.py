@@ -4,6 +4,7 @@ restic 0.14 exits 0 when an include matches nothing, overwrites what is there, a
 target. So the target is empty and ours, and what counts is what lies there afterwards.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -36,7 +37,10 @@ def prepare_target(target: Path, sources: Sequence[str]) -> None:
 
     ``sources`` are live paths of the configuration: nothing is ever restored over them. Raises UsageError.
     """
-    resolved = target.resolve()
+    try:
+        resolved = target.resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links
+        raise _impossible(target, error) from error
     for source in sources:
         live = Path(source).resolve()
         if resolved == live or live in resolved.parents:
@@ -45,9 +49,20 @@ def prepare_target(target: Path, sources: Sequence[str]) -> None:
                 _("Restore into another directory, look at what came back, and then move it."),
             )
     if not os.path.lexists(target):
-        target.mkdir(mode=0o700, parents=True)
+        try:
+            target.mkdir(mode=0o700, parents=True)
+        except OSError as error:
+            raise _impossible(target, error) from error
         return
     _accept(target)
+
+
+def _impossible(target: Path, error: Exception) -> UsageError:
+    why = (error.strerror if isinstance(error, OSError) else None) or os.strerror(errno.ELOOP)
+    return UsageError(
+        _("cannot make the target {target}: {why}").format(target=target, why=why),
+        _("Name a directory that can be made, or an empty one of your own."),
+    )
 
 
 def _filled(directory: Path) -> bool:
@@ -87,6 +102,8 @@ def restore(
         reasons.append(reason("no-receipt", "warning"))
     elif not request.includes:
         reasons += _against(receipt, extent)
+    if receipt is not None and receipt.outcome == "partial":
+        reasons.append(reason("backup-partial", "warning", snapshot=receipt.snapshot_id))
     if request.includes and extent.files == 0 and not any(request.target.iterdir()):
         reasons.append(reason("nothing-matched", include=request.includes[0]))
     bad = any(r.severity == "critical" for r in reasons)

@@ -1,5 +1,6 @@
 """Drills and restores at the edges: what a sceptic would try, with the real programs."""
 
+import shutil
 from typing import Any
 
 import pytest
@@ -60,3 +61,54 @@ def test_a_stop_ends_the_reading_of_the_log(site: Any) -> None:
         verify(node, node.loaded.targets(), Options())
     with pytest.raises(Interrupted):
         all_points(node, node.loaded.targets())
+
+
+@pytest.mark.parametrize("name", ["/proc/nowhere/x", "/dev/null/x", "loop/x"])
+def test_a_target_that_cannot_be_made_is_wrong_usage(site: Any, name: str) -> None:
+    assert site.guardian("backup", "app/db").code == 0
+    (site.root / "loop").symlink_to("loop")
+    said = site.guardian("restore", "app/db", "--target", name)
+    assert (said.code, said.json["error"]["code"]) == (2, "usage")
+    assert said.json["error"]["hint"]
+
+
+def test_a_restore_that_was_cut_short_is_on_record(site: Any) -> None:
+    assert site.guardian("backup", "app/docs").code == 0
+    for folder in (site.repository / "data").iterdir():
+        for pack in folder.iterdir():
+            pack.chmod(0o600)
+            pack.unlink()
+    out = site.root / "out"
+    includes = [word for number in range(2000) for word in ("--include", f"{number}{'x' * 40}")]
+    said = site.guardian("restore", "app/docs", "--target", out, *includes, LOGNAME="somebody-else")
+    assert said.code in (3, 4)
+    entry = site.guardian("ledger", "show", "--last", "1").json["entries"][0]
+    assert entry["type"].endswith("/restore/v1")
+    assert entry["predicate"]["outcome"] == "failed"
+    assert entry["predicate"]["by"] != "somebody-else"
+
+
+def test_a_partial_backup_is_said_when_it_is_restored(site: Any) -> None:
+    program = site.root / "restic"
+    program.write_text(
+        f'#!/bin/sh\n{shutil.which("restic")} "$@" || exit\ncase " $* " in *" backup "*) exit 3;; esac\n'
+    )
+    program.chmod(0o755)
+    site.config["restic"] = {"program": str(program)}
+    site.write()
+    assert site.guardian("backup", "app/docs").code == 3
+    said = site.guardian("restore", "app/docs", "--target", site.root / "out")
+    assert "backup-partial" in said.reasons
+
+
+def test_a_restore_that_restic_refused_is_on_record(site: Any) -> None:
+    assert site.guardian("backup", "app/db").code == 0
+    program = site.root / "restic"
+    program.write_text(f'#!/bin/sh\ncase " $* " in *" restore "*) exit 1;; esac\nexec {shutil.which("restic")} "$@"\n')
+    program.chmod(0o755)
+    site.config["restic"] = {"program": str(program)}
+    site.write()
+    said = site.guardian("restore", "app/db", "--target", site.root / "out")
+    assert (said.code, said.json["error"]["code"]) == (4, "tool-failed")
+    entry = site.guardian("ledger", "show", "--last", "1").json["entries"][0]
+    assert (entry["type"].split("/")[-2], entry["predicate"]["outcome"]) == ("restore", "failed")
