@@ -1,5 +1,6 @@
 """``guardian verify``."""
 
+from math import ceil, isnan
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,16 @@ PROVES = {
 }
 
 
+class _Bounded(click.FloatRange):
+    """A number between bounds. ``nan`` is none, though it is not outside of any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(_("{value} is not a number").format(value=value), param, ctx)
+        return number
+
+
 @click.command(
     help=_(
         "Prove by restore drills that data comes back.\n\n"
@@ -36,8 +47,8 @@ PROVES = {
     show_default=True,
     help=_("How far to climb."),
 )
-@click.option("--confidence", type=click.FloatRange(0.5, 0.999999), help=_("Confidence of the bound; default 0.95."))
-@click.option("--max-loss", type=click.FloatRange(0.000001, 0.5), help=_("Bad fraction to rule out; default 0.01."))
+@click.option("--confidence", type=_Bounded(0.5, 0.999999), help=_("Confidence of the bound; default 0.95."))
+@click.option("--max-loss", type=_Bounded(0.000001, 0.5), help=_("Bad fraction to rule out; default 0.01."))
 @click.option("--full", is_flag=True, help=_("Bring every file back and read every stored byte."))
 @click.option("--seed-nonce", metavar="HEX", help=_("The auditor's share in the seed of the sample."))
 @verb
@@ -161,8 +172,9 @@ def _bound(assurance: "Assurance") -> str:
         drawn=assurance.drawn,
         frame=assurance.frame,
         bad=assurance.bad,
-        confidence=f"{assurance.confidence:.0%}",
-        upper=f"{assurance.upper:.2%}",
+        confidence=f"{assurance.confidence * 100:.10g}%",
+        # Rounded up: what is printed must not promise more than what was proven.
+        upper=f"{ceil(assurance.upper * 10_000 - 1e-9) / 100:.2f}%",
     )
 
 

@@ -133,7 +133,7 @@ def _files(job: Job, receipt: BackupReceipt, ask: Ask) -> DrillCheck:
     reasons = [*came.reasons, *different[:_NAMED]]
     assurance = _assurance(frame, len(drawn), bad, ask.confidence) if drawn else None
     if assurance and not bad and assurance.upper > ask.max_loss and not ask.full:
-        reasons.append(_small(len(drawn), ask))
+        reasons.append(_small(frame, len(drawn), ask))
     return DrillCheck(
         level="D3",
         name="restore",
@@ -174,6 +174,6 @@ def _assurance(frame: int, drawn: int, bad: int, confidence: float) -> Assurance
     )
 
 
-def _small(drawn: int, ask: Ask) -> Reason:
-    needed = bounds.needed(ask.max_loss, ask.confidence)
+def _small(frame: int, drawn: int, ask: Ask) -> Reason:
+    needed = min(frame, bounds.needed(ask.max_loss, ask.confidence))
     return reason("sample-small", "info", drawn=drawn, needed=needed, max_loss=f"{ask.max_loss:g}")
