@@ -47,9 +47,10 @@ def back_up(node: Node, target: Target) -> Attempted:
     """Back up one source. What happens to the run is its outcome; raises only when the log cannot be written."""
     attempt = Attempt.begin(node, target)
     log = _open_log(node)
-    if isinstance(log, Log):
-        configuration.note(node, log)
     with ExitStack() as held:
+        if isinstance(log, Log):
+            held.enter_context(log)
+            configuration.note(node, log)
         result, error = _try(attempt, log, held)
         index = None
         if isinstance(log, Log):

@@ -1,8 +1,10 @@
 """Backups at the edges: what a sceptic would try, with the real programs."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from guardian.backup.run import back_up
 from guardian.clock import SystemClock
 from guardian.config.load import load
 from guardian.model.events import Phase
+from guardian.model.evidence import KeyEvent
 from guardian.model.redaction import hide
 from guardian.model.secret import Secret
 from guardian.node import Node
@@ -84,3 +87,29 @@ def test_a_fault_of_our_own_is_on_record(site: Any) -> None:
     assert (attempted.run.outcome, attempted.error.code) == ("failed", "unexpected")
     assert "a bug with ***" in attempted.error.message
     assert site.guardian("ledger", "show").json["entries"][-1]["index"] == attempted.run.entry
+
+
+def test_no_descriptor_is_left_open(site: Any) -> None:
+    site.config["restic"] = {"program": "/nowhere/restic"}
+    site.write()
+    node = Node(load(site.yaml), SystemClock(), lambda _event: None, Stop())
+    target = node.loaded.targets(("app/docs",))[0]
+    back_up(node, target)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        back_up(node, target)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+def test_a_run_that_the_log_knows_was_not_cut_off_however_long_ago(site: Any) -> None:
+    first = site.guardian("backup", "app/docs").json["runs"][0]
+    intent = {"system": "app", "source": "docs", "repository": "main", "run_id": first["run_id"]}
+    intent |= {"started": first["started"]}
+    node = Node(load(site.yaml), SystemClock(), lambda _event: None, Stop())
+    with node.log() as log:
+        event = KeyEvent(event="noise", tenant="agency", host="host-1", key_id="0" * 64, at=first["started"])
+        log.append_many([(event, [("key", "0" * 64)])] * 600)
+    (site.state / "runs" / "main" / f"{first['run_id']}.json").write_text(json.dumps(intent))
+    assert site.guardian("backup", "app/docs").code == 0
+    entries = site.guardian("ledger", "show", "--last", "3").json["entries"]
+    assert not [e for e in entries if "no-backup" in e["type"]]
