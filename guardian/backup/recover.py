@@ -1,5 +1,9 @@
 """What a run that was cut off left behind: found, said in the log, and cleared away."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
 from guardian.backup.attempt import no_backup
 from guardian.backup.intent import Intent, leave, left, pending, settle
 from guardian.ledger.store import Log
@@ -8,6 +12,9 @@ from guardian.model.evidence import BackupReceipt, NoBackup
 from guardian.model.reason import reason
 from guardian.node import Node
 from guardian.restic.client import Restic
+
+_AT_ONCE = 256
+_RUN = (BackupReceipt, NoBackup)
 
 
 def recover(node: Node, restic: Restic, log: Log, key: str) -> None:
@@ -24,7 +31,7 @@ def recover(node: Node, restic: Restic, log: Log, key: str) -> None:
         node.report(Remark(reason("stale-lock-removed", "info", pid=lock.pid, host=lock.hostname)))
     # restic takes a process for alive that is dead and not yet reaped: what it left is looked for once more.
     clean = not restic.locks()
-    said = _runs_in_log(log, {intent.run_id for intent in cut_off})
+    said = _runs_in_log(log, cut_off)
     for intent in cut_off:
         if intent.run_id not in said:
             _say(node, log, intent, ("run-interrupted", _orphans(restic, intent)))
@@ -49,10 +56,22 @@ def _say(node: Node, log: Log, intent: Intent, what: tuple[str, tuple[str, ...]]
     log.append(no_backup(node, intent, ("failed", (reason(code),)), orphans), [("run", intent.run_id.rjust(64, "0"))])
 
 
-def _runs_in_log(log: Log, wanted: set[str]) -> set[str]:
-    """Which of the runs have a statement: the crash came after it was written. Looked for from the end of the log."""
-    return {
-        entry.predicate.run_id
-        for entry in log.entries(max(0, log.size - 256))
-        if isinstance(entry.predicate, BackupReceipt | NoBackup) and entry.predicate.run_id in wanted
-    }
+def _runs_in_log(log: Log, cut_off: Sequence[Intent]) -> set[str]:
+    """Which of the runs have a statement: the crash came after it was written.
+
+    Looked for from the end of the log back to a run that began a day before all of them: clocks are set.
+    """
+    wanted = {intent.run_id for intent in cut_off}
+    found: set[str] = set()
+    start = log.size
+    while start > 0 and wanted - found:
+        end, start = start, max(0, start - _AT_ONCE)
+        runs = [e.predicate for e in islice(log.entries(start), end - start) if isinstance(e.predicate, _RUN)]
+        found |= {run.run_id for run in runs} & wanted
+        if runs and _moment(runs[0]) < min(map(_moment, cut_off)) - timedelta(days=1):
+            break
+    return found
+
+
+def _moment(begun: Intent | BackupReceipt | NoBackup) -> datetime:
+    return datetime.fromisoformat(begun.started)
