@@ -13,7 +13,8 @@ SecretRef = Annotated[str, StringConstraints(pattern=r"^(file|env|systemd|comman
 
 
 def _absolute(text: str) -> str:
-    path = PurePosixPath(text)
+    # Two slashes at the start are kept by pathlib, as POSIX allows; restic and the kernel see one.
+    path = PurePosixPath("/" + text.lstrip("/") if text.startswith("/") else text)
     if not path.is_absolute() or ".." in path.parts or "\0" in text:
         raise ValueError("not an absolute path without ..")
     return str(path)

@@ -215,3 +215,8 @@ def test_a_stop_ends_the_check_of_a_large_copy(tmp_path: Path, context: SourceCo
     context.stop.set()
     with pytest.raises(Interrupted), job._failures():
         job._inspect(path)
+
+
+@pytest.mark.parametrize("path", ["//srv/data", "/srv//data/", "/srv/./data", "///srv/data"])
+def test_a_path_is_written_as_restic_will_show_it(path: str) -> None:
+    assert files(path).paths == ("/srv/data",)
