@@ -124,7 +124,10 @@ class Stage:
 
     @contextmanager
     def elsewhere(self, *arguments: str, grip: int = signal.SIGSTOP) -> Iterator[int]:
-        """A plain restic on a host of another name, caught with its lock in hand by ``grip``; yields its pid."""
+        """A plain restic on a host of another name, caught with its lock in hand by ``grip``; yields its pid.
+
+        One that was only stopped is let go at the end. Not by SIGINT: restic takes a moment to know of its own lock.
+        """
         before = set(self.objects("locks"))
         argv = ["unshare", *(() if os.geteuid() == 0 else ("-r",)), "-u", "sh", "-c"]
         argv += ['hostname elsewhere && exec restic --no-cache "$@"', "sh", *arguments]
@@ -144,8 +147,7 @@ class Stage:
             if grip == signal.SIGKILL:
                 process.wait()
             yield process.pid
-        finally:  # let it go its way: it takes its lock with it
-            process.send_signal(signal.SIGINT)
+        finally:  # it goes its way, and takes its lock with it
             process.send_signal(signal.SIGCONT)
             process.communicate()
 
