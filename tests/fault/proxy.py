@@ -27,6 +27,11 @@ _PIECE = 65536
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "expect", "transfer-encoding"}
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 seconds: close() sends RST where it would send FIN
 _PORTAL = b"<!DOCTYPE html><html><head><title>Log in</title></head><body>Please log in to this network.</body></html>"
+_MESSAGES = {
+    "AccessDenied": "Access Denied.",
+    "RequestTimeTooSkewed": "The difference between the request time and the current time is too large.",
+}
+"""As S3 words them: clients show the message and not the code."""
 
 Action = Literal[
     "status",  # answer with `status` and an S3 error document naming `code`; nothing is forwarded
@@ -205,7 +210,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 raise _Cut
             case "status":
                 self._drain()
-                error = f"<Error><Code>{rule.code}</Code><Message>by rule</Message></Error>"
+                message = _MESSAGES.get(rule.code, "by rule")
+                error = f"<Error><Code>{rule.code}</Code><Message>{message}</Message></Error>"
                 self._answer(rule.status, "application/xml", b'<?xml version="1.0" encoding="UTF-8"?>' + error.encode())
             case "portal":
                 self._drain()
