@@ -230,6 +230,8 @@ def set_up(programs: tuple[str, ...], *, verbose: bool) -> None:
 
 def check(only: list[str], *, verbose: bool) -> int:
     """Run the checks named (all of them when none is); every one runs, also after another has failed."""
+    if not os.access(ROOT, os.W_OK):
+        raise MissingError(f"{ROOT} must be writable: the checks keep their caches in it")
     failed = []
     summary = ""
     for name in only or CHECKS:
