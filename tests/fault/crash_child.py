@@ -10,15 +10,22 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from guardian.backup import intent
+from guardian.cli.init import _write_starter as write_starter
+from guardian.cli.options import Session
+from guardian.config import load as _load
+from guardian.config import starter as _starter
 from guardian.durable import write_atomic, write_new
 from guardian.keys.signing import SigningKey
 from guardian.keys.store import KeyStore, RepositoryRecord
+from guardian.ledger.heads import Heads
 from guardian.ledger.store import Log
 from guardian.ledger.verify import verify_log
 from guardian.model.evidence import KeyEvent
 
 ORIGIN = "example.org/crash"
 RECORD = RepositoryRecord(repository_id="ab" * 32, created="2026-01-01T00:00:00Z")
+INTENT = intent.Intent(run_id="cd" * 16, system="s", source="a", repository="main", started="2026-01-01T00:00:00Z")
 Ack = Callable[[str], None]
 
 
@@ -57,7 +64,34 @@ def replace(work: Path, ack: Ack) -> None:
     ack("made")
 
 
-SCENARIOS = {"create": create, "append": append, "mend": append, "replace": replace}
+def intend(work: Path, ack: Ack) -> None:
+    """One run's intent from its declaration on: over and recorded, then looked after by the next run."""
+    folder = work / "runs"
+    intent.declare(folder, INTENT)
+    ack("declared")
+    intent.leave(folder, INTENT, recorded=True)
+    ack("left")
+    intent.settle(folder, INTENT)
+    ack("settled")
+
+
+def project(work: Path, ack: Ack) -> None:
+    with Log.open_for_append(work / "log", KeyStore(work).signing_key()) as log:
+        heads = Heads(log, work / "heads.json")
+        assert heads.attempts("s", "a", "main").count == 1
+    ack("projected")
+
+
+def start(work: Path, ack: Ack) -> None:
+    """What ``guardian init`` writes where there is no configuration."""
+    write_starter(Session(quiet=True), work / "guardian.yaml", ())
+    ack("started")
+
+
+SCENARIOS = {
+    "create": create, "append": append, "mend": append, "replace": replace,
+    "intend": intend, "project": project, "start": start,
+}  # fmt: skip
 
 
 def writer(order: str, go: int) -> None:
@@ -76,7 +110,7 @@ def main() -> None:
     # What a writer would import late is imported before it is forked: the sweep then meets our own calls only.
     key = SigningKey.load(SigningKey.generate().to_pem())
     key.verify_key.verify(key.sign(b""), b"")
-    assert verify_log is not None
+    assert None not in (verify_log, _load, _starter)
     for order in sys.stdin:
         wait, go = os.pipe()
         pid = os.fork()
