@@ -19,7 +19,7 @@ MAX_ENTRY = 65_535
 MAX_SIGNATURES = 16
 
 
-class EntryTooLarge(GuardianError):  # noqa: N818  named as its family is
+class EntryTooLarge(GuardianError):
     """A statement does not fit an entry of the log."""
 
     code = "entry-too-large"

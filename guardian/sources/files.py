@@ -43,7 +43,7 @@ def _problem(path: str, *, require_mount: bool) -> Reason | None:
         return reason("source-missing", path=path)
     except OSError as error:
         return reason("source-unreadable", path=path, error=os.strerror(error.errno or 0))
-    if require_mount and not os.path.ismount(path):  # noqa: PTH  ismount follows what stat followed
+    if require_mount and not os.path.ismount(path):  # ismount follows what stat followed
         return reason("source-not-mounted", path=path)
     return None
 

@@ -18,7 +18,7 @@ TAIL_BYTES = 4096
 """How much of a stream's end is kept to look for its trailer."""
 
 
-class SourceFailed(Exception):  # noqa: N818  it carries an outcome: the source did not give what it should
+class SourceFailed(Exception):
     """The source could not be read whole. Its :class:`~guardian.model.reason.Reason` becomes the run's."""
 
     def __init__(self, reason: Reason) -> None:

@@ -12,7 +12,9 @@ import pytest
 def guardian(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "guardian", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, timeout=300, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=folder, timeout=300, check=False
+    )
 
 
 def test_demo_proves_the_main_job(tmp_path: Path) -> None:

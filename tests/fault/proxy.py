@@ -178,7 +178,7 @@ class _Server(http.server.ThreadingHTTPServer):
         """A client that cut its connection is what tests are about: say nothing."""
 
 
-class _Cut(Exception):  # noqa: N818
+class _Cut(Exception):
     """The client's connection ends here."""
 
 

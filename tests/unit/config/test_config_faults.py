@@ -54,7 +54,10 @@ DOCS = 'docs: {kind: files, paths: [/srv/docs], exclude: ["*.tmp"]}'
         (
             "docs: {kind: files",
             "docs: {kind: file",
-            '10: systems.social.sources.docs.kind: unknown kind; one of files, sqlite, command, postgresql, mysql; did you mean "files"?',
+            (
+                "10: systems.social.sources.docs.kind: unknown kind; one of files, sqlite, command, postgresql, mysql; "
+                'did you mean "files"?'
+            ),
         ),
         (DOCS, "docs: 3", "10: systems.social.sources.docs: a mapping of keys to values is expected"),
         (DOCS, "docs:", "10: systems.social.sources.docs: this key has no value"),
