@@ -38,6 +38,8 @@ class Seen:
     retries: int
     snapshot: Snapshot | None
     clock_jump_seconds: float
+    unseen: tuple[str, ...] = ()
+    """Roots of which restic said nothing at all."""
     incomplete: bool = False
     """restic itself says that it could not read everything, whether or not it named what."""
 
@@ -61,6 +63,11 @@ def _reasons(asked: Asked, seen: Seen) -> Iterable[Reason]:
     if abs(seen.clock_jump_seconds) > 600:
         yield reason("clock-jumped", seconds=round(seen.clock_jump_seconds))
     yield from (reason("source-missing", path=_short(path)) for path in seen.missing_sources[:_NAMED])
+    yield from (
+        reason("source-excluded", path=_short(path))
+        for path in seen.unseen[:_NAMED]
+        if path not in seen.unreadable and path not in seen.missing_sources
+    )
     yield from _floors(asked, seen)
     yield from _unreadable(asked, seen)
     if asked.stream_bytes is not None and asked.stream_bytes != seen.bytes:

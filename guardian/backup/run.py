@@ -160,6 +160,7 @@ def _seen(attempt: Attempt, done: Done) -> Seen:
         retries=report.retries,
         snapshot=done.snapshot,
         clock_jump_seconds=attempt.clock_jump(),
+        unseen=done.unseen,
         incomplete=report.outcome == "source-unreadable",
     )
 

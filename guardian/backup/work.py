@@ -24,6 +24,8 @@ class Done:
     changed: int
     remarks: tuple[Reason, ...]
     parent: str | None
+    unseen: tuple[str, ...] = ()
+    """Roots that restic never named: an exclude took them out, though the snapshot lists them as its paths."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Work:
     _seed: bytes = field(init=False)
     _started_ns: int = field(init=False)
     _changed: int = 0
+    _unseen: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._seed = os.urandom(32)
@@ -56,7 +59,7 @@ class Work:
         with ThreadPoolExecutor(1) as pool:
             taking = pool.submit(sample.take, self._ranking, self._seed, self._started_ns)
             snapshot = self._confirm(said)
-            return Done(said, snapshot, taking.result(), self._changed, remarks, self.parent)
+            return Done(said, snapshot, taking.result(), self._changed, remarks, self.parent, tuple(self._unseen))
 
     def _with_parent(self, job: FilesJob) -> tuple[BackupReport, tuple[Reason, ...]]:
         try:
@@ -70,6 +73,10 @@ class Work:
             return self._files(job), (remark,)
 
     def _files(self, job: FilesJob) -> BackupReport:
+        def begin() -> None:
+            self._ranking, self._changed = sample.Ranking(self._seed), 0
+            self._unseen = dict.fromkeys(job.roots)
+
         return self.restic.backup_files(
             FilesBackup(
                 paths=job.roots,
@@ -81,11 +88,8 @@ class Work:
             ),
             on_item=self._item,
             on_status=self._status,
-            on_begin=self._begin,
+            on_begin=begin,
         )
-
-    def _begin(self) -> None:
-        self._ranking, self._changed = sample.Ranking(self._seed), 0
 
     def _stream(self, job: Job) -> BackupReport:
         assert not isinstance(job, FilesJob)  # noqa: S101
@@ -106,6 +110,8 @@ class Work:
         )
 
     def _item(self, action: str, path: str) -> None:
+        if self._unseen:
+            self._unseen.pop(path.rstrip("/") or "/", None)
         if path.endswith("/"):
             return
         self._ranking.offer(path)

@@ -15,6 +15,7 @@ SENTENCES: dict[str, str] = {
     "source-empty": N_("the source {path} is empty; set allow_empty if that is right"),
     "source-too-small": N_("only {found} of at least {expected} {unit} were found in the source"),
     "source-incomplete": N_("the snapshot holds other paths than the source: {missing} is missing"),
+    "source-excluded": N_("the source {path} is not in the snapshot: an exclude takes it out"),
     "kind-not-in-this-version": N_("this version does not back up sources of kind {kind}"),
     "sqlite-corrupt": N_("the database {path} is damaged: {error}"),
     "sqlite-busy": N_("the database {path} stayed locked: {error}"),
