@@ -76,6 +76,9 @@ SENTENCES: dict[str, str] = {
     "no-receipt": N_("the snapshot has no receipt in this log, so what it should hold is not known"),
     "not-reached": N_("not done, since an earlier level failed"),
     "not-in-this-version": N_("this version has no drill of level {level}"),
+    "sample-leaves-out": N_(
+        "the sample says nothing of files like these: {count} that were drawn were too large, changing or unreadable"
+    ),
     "sample-small": N_("{drawn} files prove less than asked: {needed} would be needed for {max_loss}"),
     # what the doctor found
     "configuration-read": N_("host {host} of {tenant}, sources: {targets}"),

@@ -15,7 +15,7 @@ from guardian.drill.history import Kept
 from guardian.drill.proofs import compare
 from guardian.drill.restore import restore
 from guardian.drill.select import draw
-from guardian.model.backup import FileDigest, StreamDigest
+from guardian.model.backup import FileDigest, SourceSample, StreamDigest
 from guardian.model.drill import Assurance, DrillCheck
 from guardian.model.events import Phase, Progress
 from guardian.model.evidence import BackupReceipt
@@ -134,6 +134,8 @@ def _files(job: Job, receipt: BackupReceipt, ask: Ask) -> DrillCheck:
     assurance = _assurance(frame, len(drawn), bad, ask.confidence) if drawn else None
     if assurance and not bad and assurance.upper > ask.max_loss and not ask.full:
         reasons.append(_small(frame, len(drawn), ask))
+    if receipt.sample and (left_out := _left_out(receipt.sample)):
+        reasons.append(reason("sample-leaves-out", "info", count=left_out, frame=frame))
     return DrillCheck(
         level="D3",
         name="restore",
@@ -172,6 +174,11 @@ def _assurance(frame: int, drawn: int, bad: int, confidence: float) -> Assurance
         upper=bounds.upper_bound_finite(frame, drawn, bad, confidence),
         method="hypergeometric" if frame <= bounds.FINITE_LIMIT else "clopper-pearson",
     )
+
+
+def _left_out(sample: SourceSample) -> int:
+    """Files the backup drew and could not take a digest of: too large, changing, or not to be read again."""
+    return sample.too_large + sample.unstable + sample.unreadable + sample.cut
 
 
 def _small(frame: int, drawn: int, ask: Ask) -> Reason:

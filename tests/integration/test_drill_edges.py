@@ -112,3 +112,12 @@ def test_a_restore_that_restic_refused_is_on_record(site: Any) -> None:
     assert (said.code, said.json["error"]["code"]) == (4, "tool-failed")
     entry = site.guardian("ledger", "show", "--last", "1").json["entries"][0]
     assert (entry["type"].split("/")[-2], entry["predicate"]["outcome"]) == ("restore", "failed")
+
+
+def test_what_a_sample_leaves_out_is_said(site: Any) -> None:
+    with (site.docs / "large").open("wb") as file:
+        file.truncate(65 << 20)
+    assert site.guardian("backup", "app/docs").code == 0
+    check = site.guardian("verify", "app/docs").json["drills"][0]["checks"][-1]
+    # The large one, and the one whose name is not UTF-8.
+    assert [r["args"]["count"] for r in check["reasons"] if r["code"] == "sample-leaves-out"] == [2]
