@@ -34,7 +34,8 @@ class Seen:
     unreadable: tuple[str, ...]
     unreadable_count: int
     missing_sources: tuple[str, ...]
-    changed: int
+    changed: tuple[str, ...]
+    changed_count: int
     retries: int
     snapshot: Snapshot | None
     clock_jump_seconds: float
@@ -105,8 +106,8 @@ def _unreadable(asked: Asked, seen: Seen) -> Iterable[Reason]:
 
 
 def _remarks(asked: Asked, seen: Seen) -> Iterable[Reason]:
-    if seen.changed:
-        yield reason("files-changed", "warning", count=seen.changed)
+    if seen.changed_count:
+        yield reason("files-changed", "warning", count=seen.changed_count, first=", ".join(seen.changed))
     if asked.files_before > 10 and seen.files * 2 < asked.files_before:
         yield reason("source-shrunk", "warning", before=asked.files_before, after=seen.files)
     if seen.retries:

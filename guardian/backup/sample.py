@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import os
 import stat
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from pathlib import Path
@@ -27,6 +26,8 @@ MAX_PATH_BYTES = 24 << 10
 
 CTIME_MARGIN_NS = 50_000_000
 """The kernel stamps inodes with a coarse clock: a change may look this much earlier than it was."""
+
+_NAMED = 5
 
 
 class Ranking:
@@ -116,15 +117,24 @@ def _hash(path: Path, room: int, started_ns: int) -> FileDigest | Literal["too-l
     return FileDigest(path=str(path), size=before.st_size, sha256=digest)
 
 
-def changed_since(paths: Iterable[str], started_ns: int) -> int:
-    """How many of ``paths`` changed, or vanished, since the run began: their saved content may be torn.
+class Changes:
+    """Files that changed, or vanished, since the run began: their saved content may be torn. ``first`` names a few.
 
     restic names a path that is not UTF-8 with U+FFFD in it: nobody can look that file up, and it is not counted.
     """
-    count = 0
-    for path in paths:
+
+    def __init__(self, started_ns: int) -> None:
+        self._started_ns = started_ns
+        self.count = 0
+        self.first: list[str] = []
+
+    def note(self, path: str) -> None:
+        """Look whether a file that restic has just read is still as it was."""
         try:
-            count += os.lstat(path).st_ctime_ns > started_ns
+            changed = os.lstat(path).st_ctime_ns > self._started_ns
         except OSError:
-            count += "\ufffd" not in path
-    return count
+            changed = "\ufffd" not in path
+        if changed:
+            self.count += 1
+            if len(self.first) < _NAMED:
+                self.first.append(path[:1000])

@@ -4,8 +4,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from guardian.backup import sample
 from guardian.backup.attempt import Attempt
+from guardian.backup.sample import Changes, Ranking, take
 from guardian.errors import SnapshotMissing
 from guardian.model.backup import Snapshot, SourceSample
 from guardian.model.events import Phase, Progress
@@ -21,7 +21,7 @@ class Done:
     report: BackupReport
     snapshot: Snapshot | None
     sample: SourceSample | None
-    changed: int
+    changed: Changes
     remarks: tuple[Reason, ...]
     parent: str | None
     unseen: tuple[str, ...] = ()
@@ -36,16 +36,17 @@ class Work:
     restic: Restic
     parent: str | None
     anchor: str
-    _ranking: sample.Ranking = field(init=False)
+    _ranking: Ranking = field(init=False)
     _seed: bytes = field(init=False)
     _started_ns: int = field(init=False)
-    _changed: int = 0
+    _changed: Changes = field(init=False)
     _unseen: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._seed = os.urandom(32)
-        self._ranking = sample.Ranking(self._seed)
+        self._ranking = Ranking(self._seed)
         self._started_ns = int(self.attempt.node.clock.now().timestamp() * 1e9)
+        self._changed = Changes(self._started_ns)
 
     def run(self, job: Job) -> Done:
         """Back up ``job`` and look at the result."""
@@ -54,10 +55,10 @@ class Work:
         said, remarks = self._with_parent(job) if isinstance(job, FilesJob) else (self._stream(job), ())
         report(Phase("confirm", self.attempt.target.ref))
         if not isinstance(job, FilesJob):
-            return Done(said, self._confirm(said), None, 0, remarks, None)
+            return Done(said, self._confirm(said), None, self._changed, remarks, None)
         # Listing the snapshot costs restic a key derivation: the source is hashed meanwhile.
         with ThreadPoolExecutor(1) as pool:
-            taking = pool.submit(sample.take, self._ranking, self._seed, self._started_ns)
+            taking = pool.submit(take, self._ranking, self._seed, self._started_ns)
             snapshot = self._confirm(said)
             return Done(said, snapshot, taking.result(), self._changed, remarks, self.parent, tuple(self._unseen))
 
@@ -74,7 +75,7 @@ class Work:
 
     def _files(self, job: FilesJob) -> BackupReport:
         def begin() -> None:
-            self._ranking, self._changed = sample.Ranking(self._seed), 0
+            self._ranking, self._changed = Ranking(self._seed), Changes(self._started_ns)
             self._unseen = dict.fromkeys(job.roots)
 
         return self.restic.backup_files(
@@ -116,7 +117,7 @@ class Work:
             return
         self._ranking.offer(path)
         if action != "unchanged":
-            self._changed += sample.changed_since((path,), self._started_ns)
+            self._changed.note(path)
 
     def _status(self, done: int, total: int) -> None:
         self.attempt.node.report(Progress(done, total))

@@ -29,7 +29,7 @@ SENTENCES: dict[str, str] = {
     "files-unreadable-more": N_("{count} more files could not be read"),
     "files-unreadable-unnamed": N_("restic could not read everything, and did not say what"),
     "root-unreadable": N_("the source itself, {path}, could not be read"),
-    "files-changed": N_("{count} files changed while they were read; their saved content may be torn"),
+    "files-changed": N_("{count} files changed while they were read, and their saved content may be torn: {first}"),
     "source-shrunk": N_("the source shrank from {before} to {after} files since the last backup"),
     "parent-missing": N_("the last snapshot {snapshot} is gone from the repository; everything was read again"),
     "snapshot-not-listed": N_("restic reported a snapshot that the repository does not list"),

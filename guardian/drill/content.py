@@ -126,6 +126,7 @@ def _files(job: Job, receipt: BackupReceipt, ask: Ask) -> DrillCheck:
             target=scratch,
             includes=() if ask.full else tuple(f.path for f in drawn),
             expected_bytes=expected,
+            lock=False,
         )
         came = restore(job.restic, request, receipt, job.node.report, job.node.heed)
         different = _compared(job, scratch, drawn)

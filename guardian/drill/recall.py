@@ -113,7 +113,8 @@ def _record(node: Node, statement: Restored) -> int | None:
 
 
 def _live_paths(node: Node) -> list[str]:
-    live: list[str] = []
+    """Where nothing may be restored into: what is protected, the repositories, and Guardian's own state."""
+    live = [str(node.state), *(str(r.path) for r in node.loaded.repositories() if r.path is not None)]
     for system in node.loaded.config.systems.values():
         for source in system.sources.values():
             if isinstance(source, FilesSource):

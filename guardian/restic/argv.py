@@ -85,14 +85,15 @@ def snapshots(ids: tuple[str, ...], tags: tuple[str, ...]) -> Call:
 
 
 def restore(request: RestoreRequest) -> Call:
-    """Bring files back."""
+    """Bring files back. A drill takes no lock: it writes nothing to the repository, and may have no right to."""
+    lock = () if request.lock else (NO_LOCK,)
     includes = (f"--include={pattern}" for pattern in (*map(literal, request.includes), *request.patterns))
-    return Call(("restore", "--json", f"--target={request.target}", *includes, "--", request.snapshot_id))
+    return Call(("restore", "--json", *lock, f"--target={request.target}", *includes, "--", request.snapshot_id))
 
 
 def dump(snapshot_id: str, path: str) -> Call:
-    """One file's bytes to standard output."""
-    return Call(("dump", "--", snapshot_id, path))
+    """One file's bytes to standard output, without a lock."""
+    return Call(("dump", NO_LOCK, "--", snapshot_id, path))
 
 
 def check(read_data: bool) -> Call:

@@ -34,7 +34,8 @@ class StreamBackup:
 class RestoreRequest:
     """What to bring back where. ``includes`` are literal paths in the snapshot, ``patterns`` restic's; none means all.
 
-    ``expected_bytes`` is the total for progress when restic does not tell.
+    ``expected_bytes`` is the total for progress when restic does not tell. Without ``lock`` nothing at all is written
+    to the repository, and nothing keeps a prune from taking away what is being read.
     """
 
     snapshot_id: str
@@ -42,3 +43,4 @@ class RestoreRequest:
     includes: tuple[str, ...] = ()
     expected_bytes: int = 0
     patterns: tuple[str, ...] = ()
+    lock: bool = True

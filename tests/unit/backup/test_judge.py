@@ -16,7 +16,8 @@ SEEN = Seen(
     unreadable=(),
     unreadable_count=0,
     missing_sources=(),
-    changed=0,
+    changed=(),
+    changed_count=0,
     retries=0,
     snapshot=SNAPSHOT,
     clock_jump_seconds=0.1,
@@ -42,7 +43,7 @@ def test_a_good_run() -> None:
         ({"unreadable": ("/srv/a",), "unreadable_count": 1}, "failed", ["root-unreadable"]),
         ({"clock_jump_seconds": 1900.0}, "failed", ["clock-jumped"]),
         ({"clock_jump_seconds": -1900.0}, "failed", ["clock-jumped"]),
-        ({"changed": 3}, "complete", ["files-changed"]),
+        ({"changed": ("/srv/a/x",), "changed_count": 3}, "complete", ["files-changed"]),
         ({"retries": 2}, "complete", ["retries"]),
     ],
 )

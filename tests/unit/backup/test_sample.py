@@ -78,12 +78,19 @@ def test_long_names_do_not_burst_the_receipt(tmp_path: Path) -> None:
     assert sum(len(f.path) for f in taken.files) <= sample.MAX_PATH_BYTES
 
 
-def test_changed_since_counts_changes_and_losses(tmp_path: Path) -> None:
-    paths = make(tmp_path, 2)
-    before = paths[0].stat().st_ctime_ns
-    assert sample.changed_since([str(p) for p in paths], before + 10**12) == 0
-    assert sample.changed_since([str(paths[0]), str(tmp_path / "gone")], 0) == 2
+def test_changes_and_losses_are_counted_and_a_few_named(tmp_path: Path) -> None:
+    paths = make(tmp_path, 8)
+    quiet = sample.Changes(paths[0].stat().st_ctime_ns + 10**12)
+    changes = sample.Changes(0)
+    for path in (*paths, tmp_path / "gone"):
+        changes.note(str(path))
+        quiet.note(str(path))
+    assert (quiet.count, quiet.first) == (1, [str(tmp_path / "gone")])
+    assert changes.count == 9
+    assert changes.first == [str(path) for path in paths[:5]]
 
 
-def test_a_name_that_restic_could_not_spell_counts_for_nothing() -> None:
-    assert sample.changed_since(["/srv/not-utf8-\ufffd"], 0) == 0
+def test_a_name_that_nobody_can_look_up_is_no_change() -> None:
+    changes = sample.Changes(0)
+    changes.note("/srv/not-utf8-\ufffd")
+    assert changes.count == 0
