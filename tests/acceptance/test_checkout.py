@@ -30,7 +30,12 @@ def test_a_checkout_in_a_folder_with_a_chinese_name_is_found_in_the_c_locale(tmp
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     # -S: the .pth files of the environment that runs this test must not lead to its own checkout.
     find = f"import site; site.addsitedir({str(tmp_path / 'site')!r}); import guardian; print(ascii(guardian.__file__))"
-    found = run(*(sys.executable, "-S", "-c", find), cwd=tmp_path, LC_ALL="C", PYTHONPATH=sysconfig.get_path("purelib"))
+    found = run(
+        *(sys.executable, "-S", "-c", find),
+        cwd=tmp_path,
+        LC_ALL="C",
+        PYTHONPATH=f"{tmp_path / 'site'}:{sysconfig.get_path('purelib')}",
+    )
     assert found.returncode == 0, found.stderr
     assert found.stdout.strip() == ascii(str(checkout / "guardian" / "__init__.py"))
 
