@@ -125,11 +125,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = _run(arguments)
     except (ReaderGone, BrokenPipeError):
         code = 128 + signal.SIGPIPE
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # What nobody takes is thrown away, lest the interpreter complains about it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # What nobody takes is thrown away, lest the interpreter complains at its end and makes the exit code 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
 
 
