@@ -85,6 +85,10 @@ class Node:
             self.report(Remark(repair.reason("warning")))
         return log
 
+    def read_log(self) -> Log:
+        """The log as its checkpoint stands, for reading: nothing is mended, nothing written. Raises as :meth:`log`."""
+        return Log.open(self.existing_log(), self.keys().verify_key())
+
     def existing_log(self) -> Path:
         """Where the log lies, when there is one. Raises EvidenceInvalid when there was one, else ConfigError."""
         if Log.exists(self.log_folder):

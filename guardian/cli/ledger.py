@@ -27,10 +27,9 @@ def show(session: Session, last: int, entry: int | None) -> int:
     """Show entries: one line each, or one of them whole."""
     from guardian.cli import frame, render
     from guardian.errors import UsageError
-    from guardian.ledger.store import Log
 
     with frame.node(session) as node:
-        log = Log.open(node.existing_log(), node.keys().verify_key())
+        log = node.read_log()
     # Outside, a signal ends the reading at once: there is nothing to be stopped cleanly.
     if entry is not None and entry >= log.size:
         raise UsageError(_("the log has {size} entries").format(size=log.size), _("The first is number 0."))

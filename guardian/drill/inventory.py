@@ -30,7 +30,7 @@ def all_points(node: Node, targets: Sequence[Target]) -> dict[Target, tuple[Rest
 
 def _past(node: Node) -> History:
     try:
-        return read(node.log(), heed=node.heed)
+        return read(node.read_log(), heed=node.heed)
     except EvidenceInvalid as error:
         node.report(
             Notice(_("the log is not used, since it does not hold together: {error}").format(error=error.message))
