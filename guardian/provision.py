@@ -18,7 +18,6 @@ from guardian.keys.store import RepositoryRecord
 from guardian.ledger.store import Log
 from guardian.model.evidence import KeyEvent
 from guardian.node import Node
-from guardian.restic.client import Restic
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +75,14 @@ def _repository(node: Node, log: Log, repository: ResolvedRepository) -> Made:
             ) from error
         if record is not None:
             return Made("repository", repository.key, "existing", record.restic_key_id or "")
-        key_id = _on_record(node, restic, repository.key, found.id)
-    _state(node, log, event, key_id, (repository.key, found.id))
+        key_id = restic.current_key()
+        # First into the log: a crash between the two states the event twice, never not at all.
+        _state(node, log, event, key_id, (repository.key, found.id))
+        created = rfc3339(node.clock.now())
+        keys.save_record(
+            repository.key, RepositoryRecord(repository_id=found.id, restic_key_id=key_id, created=created)
+        )
     return Made("repository", repository.key, "created" if event == "repository-created" else "existing", key_id)
-
-
-def _on_record(node: Node, restic: Restic, key: str, repository_id: str) -> str:
-    key_id = restic.current_key()
-    created = rfc3339(node.clock.now())
-    node.keys().save_record(key, RepositoryRecord(repository_id=repository_id, restic_key_id=key_id, created=created))
-    return key_id
 
 
 def _bucket(node: Node, repository: ResolvedRepository) -> None:

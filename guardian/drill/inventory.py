@@ -7,8 +7,12 @@ from guardian.drill.points import RestorePoint, belongs, restore_points
 from guardian.errors import EvidenceInvalid
 from guardian.i18n import _
 from guardian.model.backup import Target
-from guardian.model.events import Notice
+from guardian.model.events import Notice, Remark
+from guardian.model.reason import reason
 from guardian.node import Node
+
+_NAMED = 5
+"""Snapshot files that cannot be read and are named."""
 
 
 def all_points(node: Node, targets: Sequence[Target]) -> dict[Target, tuple[RestorePoint, ...]]:
@@ -19,7 +23,10 @@ def all_points(node: Node, targets: Sequence[Target]) -> dict[Target, tuple[Rest
     past = _past(node)
     found: dict[Target, tuple[RestorePoint, ...]] = {}
     for key in dict.fromkeys(target.key for target in targets):
-        listed = node.restic(key).snapshots().snapshots
+        answer = node.restic(key).snapshots()
+        listed = answer.snapshots
+        for line in answer.unreadable[:_NAMED]:
+            node.report(Remark(reason("snapshot-unreadable", detail=line[:200])))
         for target in (t for t in targets if t.key == key):
             kept = past.of(target)
             known = {k.receipt.snapshot_id for k in kept}

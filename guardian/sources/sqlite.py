@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from guardian.errors import Interrupted
+from guardian.errors import Interrupted, StorageFull
 from guardian.i18n import _
 from guardian.model.backup import StreamDigest
 from guardian.model.protection import SqliteSource
@@ -118,6 +118,13 @@ class SqliteJob:
             yield
         except sqlite3.OperationalError as error:
             self._watch()  # a check that was interrupted says so as an error
+            if "disk is full" in str(error):
+                raise StorageFull(
+                    _("no space left for a copy of {path} in {folder}").format(
+                        path=self._spec.path, folder=self._context.scratch
+                    ),
+                    _("Free some space there: the copy is as large as the database."),
+                ) from error
             code = "sqlite-busy" if "locked" in str(error) else "source-unreadable"
             raise SourceFailed(reason(code, path=self._spec.path, error=str(error)[:200])) from error
         except sqlite3.DatabaseError as error:

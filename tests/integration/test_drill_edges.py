@@ -121,3 +121,14 @@ def test_what_a_sample_leaves_out_is_said(site: Any) -> None:
     check = site.guardian("verify", "app/docs").json["drills"][0]["checks"][-1]
     # The large one, and the one whose name is not UTF-8.
     assert [r["args"]["count"] for r in check["reasons"] if r["code"] == "sample-leaves-out"] == [2]
+
+
+def test_a_source_that_may_be_empty_and_is_comes_back_empty(site: Any) -> None:
+    empty = site.root / "empty"
+    (empty / "folder").mkdir(parents=True)
+    site.source("empty", kind="files", paths=[str(empty)], allow_empty=True)
+    site.write()
+    assert site.guardian("backup", "app/empty").code == 0
+    said = site.guardian("verify", "app/empty")
+    assert (said.code, said.json["outcome"]) == (0, "PASS")
+    assert said.json["drills"][0]["checks"][-1]["measured"]["files"] == 0
