@@ -215,15 +215,27 @@ def test_the_door_is_shut(desk: Desk) -> None:
 
 @pytest.fixture
 def checking(desk: Desk) -> Iterator[subprocess.Popen[bytes]]:
-    """A restic that holds an exclusive lock, stopped in its tracks."""
-    holder = subprocess.Popen(
-        desk.plain("check"), env=desk.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    assert wait_for(lambda: bool(desk.files("locks")))
-    holder.send_signal(signal.SIGSTOP)
+    """A restic that holds an exclusive lock, stopped in its tracks. A check of so little may be quicker than we are."""
+    for _attempt in range(20):
+        holder = subprocess.Popen(
+            desk.plain("check"), env=desk.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for(lambda: bool(desk.files("locks")))
+        holder.send_signal(signal.SIGSTOP)
+        if wait_for(lambda: _state(holder.pid) in "TZ") and _state(holder.pid) == "T" and desk.files("locks"):
+            break
+        holder.kill()
+        holder.wait()
+    else:
+        pytest.fail("no restic could be stopped while it held its lock")
     yield holder
     holder.kill()
     holder.wait()
+
+
+def _state(pid: int) -> str:
+    """The process's state as the kernel gives it: T stopped, Z ended."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_a_lock_is_respected_and_judged(desk: Desk, checking: subprocess.Popen[bytes]) -> None:
