@@ -222,7 +222,7 @@ def checking(desk: Desk) -> Iterator[subprocess.Popen[bytes]]:
         )
         wait_for(lambda: bool(desk.files("locks")))
         holder.send_signal(signal.SIGSTOP)
-        if wait_for(lambda: _state(holder.pid) in "TZ") and _state(holder.pid) == "T" and desk.files("locks"):
+        if wait_for(lambda pid=holder.pid: _state(pid) in "TZ") and _state(holder.pid) == "T" and desk.files("locks"):
             break
         holder.kill()
         holder.wait()
