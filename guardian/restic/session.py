@@ -1,6 +1,7 @@
 """One repository and one restic program: commands are made, run and, where that is safe, tried again."""
 
 from collections import deque
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -193,6 +194,8 @@ class Session:
         for name in _PLAIN:
             if name in access.credentials:
                 environment["AWS_DEFAULT_REGION"] = access.credentials[name].reveal().decode("utf-8", "replace")
+        if access.scheme == "rclone" and (home := os.environ.get("HOME")):
+            environment["HOME"] = home  # where rclone's own configuration lies
         secrets = {
             "RESTIC_REPOSITORY_FILE": Secret(access.url.encode("utf-8", "surrogateescape")),
             "RESTIC_PASSWORD_FILE": access.password,
