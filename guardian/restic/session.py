@@ -1,7 +1,7 @@
 """One repository and one restic program: commands are made, run and, where that is safe, tried again."""
 
-from collections import deque
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
