@@ -46,7 +46,10 @@ CHECKS: dict[str, tuple[str, list[str]]] = {
     "types": ("types (mypy)", ["mypy"]),
     "walls": ("walls between rooms (lint-imports)", ["lint-imports"]),
     "generated": ("generated files (reference pages)", ["python", "-c", GENERATED]),
-    "tests": ("all tests, with coverage (pytest; a quarter hour)", ["pytest", "--cov", "--cov-report=term"]),
+    "tests": (
+        "all tests, with coverage (pytest; a quarter hour)",
+        ["pytest", "-n", "auto", "--dist", "loadfile", "--cov", "--cov-report=term"],
+    ),
 }
 # Parts of "tests", for --only.
 LAYERS: dict[str, tuple[str, list[str]]] = {
