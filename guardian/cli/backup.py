@@ -64,7 +64,9 @@ def _lines(attempted: "Attempted") -> list[str]:
     run = attempted.run
     ref = f"{run.system}/{run.source}"
     if run.snapshot_id and run.outcome != "failed":
-        head = _("{ref}: {outcome}, snapshot {snapshot}, {files} files, {bytes}, {added} added in {seconds} s").format(
+        head = _(
+            "{ref}: {outcome}, snapshot {snapshot}, {files} file(s), {bytes}, {added} added in {seconds} s"
+        ).format(
             ref=ref,
             outcome=sentences.outcome(run.outcome),
             snapshot=run.snapshot_id[:12],

@@ -54,7 +54,7 @@ def restore(session: Session, selector: str, **asked: Any) -> int:
         point = _moment(asked["at"]) if asked["at"] else asked["snapshot"]
         recalled = recall(node, targets[0], Wanted(point, asked["target"], asked["includes"]))
     done = recalled.restoration
-    head = _("{ref}: {outcome}, snapshot {snapshot} of {time} into {target}: {files} files, {bytes}").format(
+    head = _("{ref}: {outcome}, snapshot {snapshot} of {time} into {target}: {files} file(s), {bytes}").format(
         ref=targets[0].ref,
         outcome=sentences.outcome(done.outcome),
         snapshot=recalled.point.snapshot_id[:12],

@@ -79,7 +79,7 @@ SENTENCES: dict[str, str] = {
     "sample-leaves-out": N_(
         "the sample says nothing of files like these: {count} that were drawn were too large, changing or unreadable"
     ),
-    "sample-small": N_("{drawn} files prove less than asked: {needed} would be needed for {max_loss}"),
+    "sample-small": N_("{drawn} files prove less than asked: to rule out that {max_loss} are bad takes {needed}"),
     # what the doctor found
     "configuration-read": N_("host {host} of {tenant}, sources: {targets}"),
     "restic-found": N_("version {version}, {path}"),

@@ -153,7 +153,7 @@ def _proves(check: "DrillCheck") -> str:
 
     text = _(PROVES[check.level]) if check.outcome == "PASS" and check.level in PROVES else ""
     if check.level == "D3" and "bytes" in check.measured:
-        text += " " + _("({files} files, {bytes} in {seconds} s)").format(
+        text += " " + _("({files} file(s), {bytes} in {seconds} s)").format(
             files=check.measured["files"],
             bytes=human_bytes(float(check.measured["bytes"])),
             seconds=check.measured["seconds"],

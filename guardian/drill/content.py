@@ -186,4 +186,4 @@ def _left_out(sample: SourceSample) -> int:
 
 def _small(frame: int, drawn: int, ask: Ask) -> Reason:
     needed = min(frame, bounds.needed(ask.max_loss, ask.confidence))
-    return reason("sample-small", "info", drawn=drawn, needed=needed, max_loss=f"{ask.max_loss:g}")
+    return reason("sample-small", "info", drawn=drawn, needed=needed, max_loss=f"{100 * ask.max_loss:g} %")
