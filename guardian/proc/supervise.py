@@ -1,10 +1,12 @@
 """The loop that reads a guarded program, watches it, and stops it when it must."""
 
+import fcntl
 import os
 import selectors
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +22,12 @@ Feed = Callable[[OnBytes], None]
 _CHUNK = 1 << 18
 _PIECE = 1 << 16  # written to the program at a time, so that slow progress is seen as progress
 _TICK = 1.0
+_LOOK = 0.25  # seconds between two looks at how much the program has moved
+_SMALL = 2048
+_GATHER = 0.005
+"""Seconds to let output gather that comes in small pieces: a line each for a hundred thousand files would wake us as
+often, and take the processor from the program. The pipe is wide enough not to stop it meanwhile."""
+_PIPE_BYTES = 1 << 20
 _BREAK = 2.0  # seconds a program has after SIGINT before its input is broken
 
 
@@ -29,6 +37,8 @@ class Pipes:
     def __init__(self, fed: bool) -> None:
         """Open them; the program gets an input only when it is to be ``fed``."""
         self.stdout_read, self.stdout_write = os.pipe()
+        with suppress(OSError):  # the system allows less: it works, with more turns
+            fcntl.fcntl(self.stdout_read, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.stderr_read, self.stderr_write = os.pipe()
         self.ours: socket.socket | None = None
         self.theirs: socket.socket | None = None
@@ -105,6 +115,8 @@ class Supervision:
         self._returncode: int | None = None
         self._stall = StallWatch(limits.stall_seconds, self._started) if limits.stall_seconds else None
         self._counts = {"output": 0, "fed": 0}
+        self._look = self._started  # when to look next how much the program has moved
+        self._trickle = False
         self._why = ""  # what started the ladder: stalled, interrupted, overran, feed
         self._deadline: float | None = None  # of the next rung
         self._breaking: float | None = None  # when the program's input is to be broken
@@ -170,6 +182,9 @@ class Supervision:
         if self._ended():
             return self._linger(now)
         self._judge(now, stops)
+        if self._trickle:
+            self._trickle = False
+            self._clock.sleep(_GATHER)
         return True
 
     def _judge(self, now: float, stops: tuple[Stop, ...]) -> None:
@@ -178,7 +193,8 @@ class Supervision:
             self._interrupt("interrupted", self._limits.grace_seconds, now)
         if self._limits.total_seconds is not None and now - self._started >= self._limits.total_seconds:
             self._interrupt("overran", self._limits.grace_seconds, now)
-        if self._stall and not self._why:
+        if self._stall and not self._why and now >= self._look:
+            self._look = now + min(_LOOK, self._stall.stall / 4)
             if self._awaits_feed():
                 self._stall.since = now
             elif self._stall.observe(self._moved(), now):
@@ -219,6 +235,7 @@ class Supervision:
             del readers[fd]
             return
         self._counts["output"] += len(chunk)
+        self._trickle = self._trickle or len(chunk) < _SMALL
         if self._ended():
             self._deadline = None  # still being read: left-over children get their time anew
         for take in list(readers[fd]):
