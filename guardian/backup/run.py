@@ -17,7 +17,7 @@ from guardian.backup.attempt import Attempt, Result, as_run, record
 from guardian.backup.intent import declare, leave, settle
 from guardian.backup.judge import Asked, Seen, judge
 from guardian.backup.recover import recover
-from guardian.backup.work import Done, Work
+from guardian.backup.work import Done, OtherRepository, Work
 from guardian.clock import rfc3339
 from guardian.config.secrets import resolve
 from guardian.errors import EvidenceInvalid, GuardianError
@@ -103,14 +103,15 @@ def _try(attempt: Attempt, log: Log | EvidenceInvalid, held: ExitStack) -> tuple
 
 def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid) -> Result:
     node, target = attempt.node, attempt.target
-    repository_id = restic.config().id
-    known = node.keys().record(target.key)
-    if known is not None and known.repository_id != repository_id:
-        return Result("failed", (reason("repository-changed", expected=known.repository_id, found=repository_id),))
     newest = node.heads(log).latest(target.system, target.source, target.key) if isinstance(log, Log) else None
     before = newest.predicate if newest and isinstance(newest.predicate, BackupReceipt) else None
     parent = before.snapshot_id if before and isinstance(job, FilesJob) else None
-    done = Work(attempt, restic, parent, _anchor(log)).run(job)
+    known = node.keys().record(target.key)
+    try:
+        done = Work(attempt, restic, known.repository_id if known else None, parent, _anchor(log)).run(job)
+    except OtherRepository as other:
+        changed = reason("repository-changed", expected=other.expected, found=other.found)
+        return Result("failed", (changed,), other.snapshot)
     if done.report.error and done.snapshot is None and not done.report.missing_sources:
         raise done.report.error
     outcome, reasons = judge(_asked(job, before), _seen(attempt, done))
@@ -123,7 +124,7 @@ def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid)
     tools = {"guardian": __version__, "restic": restic.capability.version_text}
     return replace(
         result,
-        receipt=receipt.model_copy(update={"repository_id": repository_id, "previous": previous, "tools": tools}),
+        receipt=receipt.model_copy(update={"repository_id": done.repository_id, "previous": previous, "tools": tools}),
     )
 
 

@@ -19,6 +19,7 @@ class Done:
     """What restic reported, what the repository lists, and what the source's sample digests are."""
 
     report: BackupReport
+    repository_id: str
     snapshot: Snapshot | None
     sample: SourceSample | None
     changed: Changes
@@ -28,18 +29,32 @@ class Done:
     """Roots that restic never named: an exclude took them out, though the snapshot lists them as its paths."""
 
 
+class OtherRepository(Exception):
+    """The repository is not the one on record. ``snapshot`` is what was saved there before that was known."""
+
+    def __init__(self, expected: str, found: str, snapshot: Snapshot | None = None) -> None:
+        super().__init__(found)
+        self.expected, self.found, self.snapshot = expected, found, snapshot
+
+
 @dataclass(slots=True)
 class Work:
-    """One restic backup. ``parent`` and ``anchor`` come from our own log, never from the repository."""
+    """One restic backup. ``known`` (the repository on record), ``parent`` and ``anchor`` are our own records.
+
+    That the repository is the known one is proven by the parent, since only that one has it; a first backup asks
+    while it looks at its snapshot, and a stream before its producer starts.
+    """
 
     attempt: Attempt
     restic: Restic
+    known: str | None
     parent: str | None
     anchor: str
     _ranking: Ranking = field(init=False)
     _seed: bytes = field(init=False)
     _started_ns: int = field(init=False)
     _changed: Changes = field(init=False)
+    _identity: str = ""
     _unseen: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,26 +67,50 @@ class Work:
         """Back up ``job`` and look at the result."""
         report = self.attempt.node.report
         report(Phase("backup", self.attempt.target.ref))
-        said, remarks = self._with_parent(job) if isinstance(job, FilesJob) else (self._stream(job), ())
+        if isinstance(job, FilesJob):
+            said, remarks = self._with_parent(job)
+        else:
+            self._identify(self.restic.config().id)
+            said, remarks = self._stream(job), ()
         report(Phase("confirm", self.attempt.target.ref))
-        if not isinstance(job, FilesJob):
-            return Done(said, self._confirm(said), None, self._changed, remarks, None)
-        # Listing the snapshot costs restic a key derivation: the source is hashed meanwhile.
-        with ThreadPoolExecutor(1) as pool:
-            taking = pool.submit(take, self._ranking, self._seed, self._started_ns)
+        # Each look at the repository costs restic a key derivation: both go on at once, and the source is hashed.
+        with ThreadPoolExecutor(2) as pool:
+            asking = None if self._identity else pool.submit(self.restic.config)
+            files = isinstance(job, FilesJob)
+            taking = pool.submit(take, self._ranking, self._seed, self._started_ns) if files else None
             snapshot = self._confirm(said)
-            return Done(said, snapshot, taking.result(), self._changed, remarks, self.parent, tuple(self._unseen))
+            if asking:
+                self._identify(asking.result().id, snapshot)
+            return Done(
+                report=said,
+                repository_id=self._identity,
+                snapshot=snapshot,
+                sample=taking.result() if taking else None,
+                changed=self._changed,
+                remarks=remarks,
+                parent=self.parent,
+                unseen=tuple(self._unseen),
+            )
 
     def _with_parent(self, job: FilesJob) -> tuple[BackupReport, tuple[Reason, ...]]:
         try:
-            return self._files(job), ()
+            said = self._files(job)
         except SnapshotMissing:
             if self.parent is None:
                 raise
+            self._identify(self.restic.config().id)
             # Somebody deleted it behind our back. The data is saved all the same; a drill will name the loss.
             remark = reason("parent-missing", "warning", snapshot=self.parent)
             self.parent = None
             return self._files(job), (remark,)
+        if self.parent and self.known:
+            self._identity = self.known
+        return said, ()
+
+    def _identify(self, found: str, snapshot: Snapshot | None = None) -> None:
+        if self.known not in (None, found):
+            raise OtherRepository(str(self.known), found, snapshot)
+        self._identity = found
 
     def _files(self, job: FilesJob) -> BackupReport:
         def begin() -> None:

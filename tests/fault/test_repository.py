@@ -249,8 +249,7 @@ def test_three_hundred_junk_keys(stage: Any) -> None:
     junk = [real.with_name(f"{number:064x}") for number in range(300)]
     for path in junk:
         path.write_bytes(real.read_bytes().replace(b'"r": 8', b'"r": 4'))
-    alone = stage.site.restic("cat", "config", check=False)
-    assert b"maximum number of keys reached" in alone.stderr
+    # Plain restic ends here with "maximum number of keys reached", unless ours happens to be among the first twenty.
     stage.good()
     for path in junk:
         path.unlink()
