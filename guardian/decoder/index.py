@@ -1,0 +1,173 @@
+"""The index: which blob lies where. Held in arrays, 60 bytes a blob, since Python objects would take ten times that."""
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from guardian.decoder import limits
+from guardian.decoder.places import Place
+
+ABSENT = -1
+_ID = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack, of the storage or only of the index: its id, its length (ABSENT without a file), its number."""
+
+    id: bytes
+    size: int
+    number: int
+
+    @property
+    def name(self) -> str:
+        """The pack's object name."""
+        return pack_name(self.id)
+
+
+def pack_name(pack_id: bytes) -> str:
+    """The object name of the pack ``pack_id``: ``data/ab/abcd…``."""
+    text = pack_id.hex()
+    return f"data/{text[:2]}/{text}"
+
+
+class Index:
+    """All places of all blobs, found by kind and id, or by pack."""
+
+    def __init__(self, pack_sizes: Mapping[bytes, int]) -> None:
+        """``pack_sizes``: the packs that the storage has, by id."""
+        self._numbers: dict[bytes, int] = {}
+        self._pack_ids: list[bytes] = []
+        self._sizes = array("q")
+        self._runs: list[tuple[int, ...]] = []  # of each pack: start, stop, start, stop … of its entries
+        self._ids = bytearray()
+        self._kinds = bytearray()
+        self._packs = array("I")
+        self._offsets = array("I")
+        self._lengths = array("I")
+        self._raws = array("I")
+        self._slots = array("I", bytes(4 << 10))  # open addressing; a slot holds an entry's number plus one
+        self._crowded: set[bytes] = set()
+        for pack_id, size in pack_sizes.items():
+            self._pack(pack_id, size)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    @property
+    def crowded(self) -> int:
+        """Blobs of which there are more copies than are kept."""
+        return len(self._crowded)
+
+    def add(self, pack_id: bytes, places: Sequence[Place]) -> None:
+        """Take in what an index says of a pack; what was said before is not taken twice."""
+        number = self._pack(pack_id, ABSENT)
+        start = len(self)
+        for place in places:
+            if not self._is_known(number, place):
+                self._append(number, place)
+        if len(self) > start:
+            self._runs[number] += (start, len(self))
+
+    def find(self, kind: int, blob_id: bytes) -> int | None:
+        """The entry number of a copy of the blob, the first in a pack that the storage has; None when there is none."""
+        entries = self.entries(kind, blob_id)
+        return next((e for e in entries if self._sizes[self._packs[e]] != ABSENT), entries[0] if entries else None)
+
+    def entries(self, kind: int, blob_id: bytes) -> list[int]:
+        """The entry numbers of all copies of the blob."""
+        found = []
+        mask = len(self._slots) - 1
+        slot = hash(blob_id) & mask
+        while entry := self._slots[slot]:
+            entry -= 1
+            if self._kinds[entry] == kind and self._ids[entry * _ID : entry * _ID + _ID] == blob_id:
+                found.append(entry)
+            slot = (slot + 1) & mask
+        return found
+
+    def place(self, entry: int) -> Place:
+        """What entry number ``entry`` says."""
+        return Place(
+            self._kinds[entry],
+            bytes(self._ids[entry * _ID : entry * _ID + _ID]),
+            self._offsets[entry],
+            self._lengths[entry],
+            self._raws[entry],
+        )
+
+    def pack_of(self, entry: int) -> Pack:
+        """The pack that entry number ``entry`` lies in."""
+        return self._pack_at(self._packs[entry])
+
+    def packs(self) -> Iterator[Pack]:
+        """Every pack of the storage and of the index, by id: always in the same order."""
+        for pack_id in sorted(self._pack_ids):
+            yield self._pack_at(self._numbers[pack_id])
+
+    def pack(self, pack_id: bytes) -> Pack | None:
+        """The pack ``pack_id``; None when neither the storage nor the index knows it."""
+        number = self._numbers.get(pack_id)
+        return None if number is None else self._pack_at(number)
+
+    def places(self, pack: Pack) -> list[Place]:
+        """What the index says lies in ``pack``, by offset."""
+        return sorted((self.place(entry) for entry in self._entries_in(pack.number)), key=lambda place: place.offset)
+
+    def is_listed(self, pack: Pack) -> bool:
+        """Whether any index names the pack."""
+        return bool(self._runs[pack.number])
+
+    def _pack_at(self, number: int) -> Pack:
+        return Pack(self._pack_ids[number], self._sizes[number], number)
+
+    def _entries_in(self, number: int) -> Iterator[int]:
+        runs = self._runs[number]
+        for start, stop in zip(runs[::2], runs[1::2], strict=True):
+            yield from range(start, stop)
+
+    def _pack(self, pack_id: bytes, size: int) -> int:
+        number = self._numbers.get(pack_id)
+        if number is None:
+            number = self._numbers[pack_id] = len(self._pack_ids)
+            self._pack_ids.append(pack_id)
+            self._sizes.append(size)
+            self._runs.append(())
+        return number
+
+    def _is_known(self, number: int, place: Place) -> bool:
+        return any(
+            self._packs[e] == number and self._offsets[e] == place.offset and self._lengths[e] == place.length
+            for e in self.entries(place.kind, place.id)
+        )
+
+    def _append(self, number: int, place: Place) -> None:
+        entry = len(self)
+        self._ids += place.id
+        self._kinds.append(place.kind)
+        self._packs.append(number)
+        self._offsets.append(place.offset)
+        self._lengths.append(place.length)
+        self._raws.append(place.raw)
+        if (entry + 1) * 3 > len(self._slots) * 2:
+            self._grow()
+        # Without this bound, a million copies of one blob would cost a million times a million steps.
+        if place.id in self._crowded or len(self.entries(place.kind, place.id)) >= limits.COPIES:
+            self._crowded.add(place.id)
+        else:
+            self._link(entry, place.id)
+
+    def _link(self, entry: int, blob_id: bytes) -> None:
+        mask = len(self._slots) - 1
+        slot = hash(blob_id) & mask
+        while self._slots[slot]:
+            slot = (slot + 1) & mask
+        self._slots[slot] = entry + 1
+
+    def _grow(self) -> None:
+        old = self._slots
+        self._slots = array("I", bytes(8 * len(old)))
+        for entry in old:
+            if entry:
+                start = (entry - 1) * _ID
+                self._link(entry - 1, bytes(self._ids[start : start + _ID]))
