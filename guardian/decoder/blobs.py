@@ -73,6 +73,8 @@ class Blobs:
         place, pack = self.index.place(entry), self.index.pack_of(entry)
         if pack.size == ABSENT:
             raise Damage("pack-missing", pack=pack.id.hex(), blob=place.id.hex())
+        if not self.index.can_be_there(entry):
+            raise _damage("blob-outside-pack", place)
         if is_large(place):
             raise _damage("blob-too-large", place)
         return unseal(self.opener, place, reader.read(pack.name, place.offset, place.length))

@@ -70,9 +70,13 @@ class Index:
             self._runs[number] += (start, len(self))
 
     def find(self, kind: int, blob_id: bytes) -> int | None:
-        """The entry number of a copy of the blob, the first in a pack that the storage has; None when there is none."""
+        """The entry number of a copy of the blob, of one that can be there if any can; None when there is none."""
         entries = self.entries(kind, blob_id)
-        return next((e for e in entries if self._sizes[self._packs[e]] != ABSENT), entries[0] if entries else None)
+        return next(filter(self.can_be_there, entries), entries[0] if entries else None)
+
+    def can_be_there(self, entry: int) -> bool:
+        """Whether the storage has the pack of entry number ``entry``, and it is long enough to hold the blob."""
+        return self._offsets[entry] + self._lengths[entry] <= self._sizes[self._packs[entry]]
 
     def entries(self, kind: int, blob_id: bytes) -> list[int]:
         """The entry numbers of all copies of the blob."""

@@ -66,16 +66,10 @@ class _Sink:
         if not isinstance(element, dict) or not isinstance(element.get("blobs"), list):
             raise NotUnderstood
         pack_id = document.hex_id(element.get("id"))
+        places = list(map(_place, element["blobs"]))
         pack = self.index.pack(pack_id)
-        room = _MOST if pack is None or pack.size == ABSENT else pack.size
-        places = []
-        for place in map(_place, element["blobs"]):
-            if place.end <= room:
-                places.append(place)
-            else:
-                self.findings.add(
-                    reason("index-outside-pack", object=name, pack=pack_name(pack_id), blob=place.id.hex())
-                )
+        if pack is not None and pack.size != ABSENT and (outside := sum(place.end > pack.size for place in places)):
+            self.findings.add(reason("index-outside-pack", object=name, pack=pack_id.hex(), blobs=outside))
         self.index.add(pack_id, places)
         return pack_id
 

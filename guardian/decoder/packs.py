@@ -136,7 +136,7 @@ class _Look:
 
     def _can_be_read(self, place: Place) -> bool:
         if place.end > self._pack.size:
-            self._bad(place, reason("index-outside-pack", blob=place.id.hex()))
+            self._bad(place, reason("blob-outside-pack", blob=place.id.hex()))
             return False
         if is_large(place):
             # Its bytes still count in the pack's hash, so that this is a doubt and no damage.

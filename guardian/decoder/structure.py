@@ -100,6 +100,9 @@ class _Walk:
         if pack.size == ABSENT:
             self._lost(kind, blob_id, reason("pack-missing", pack=pack.id.hex(), blob=blob_id.hex()))
             return False
+        if not self._index.can_be_there(entry):
+            self._lost(kind, blob_id, reason("blob-outside-pack", pack=pack.id.hex(), blob=blob_id.hex()))
+            return False
         return True
 
     def _lost(self, kind: int, blob_id: bytes, why: Reason) -> None:
