@@ -50,3 +50,10 @@ class Findings:
     def kept(self) -> tuple[Reason, ...]:
         """Those that were kept, in the order they were found."""
         return tuple(self._kept)
+
+
+def shown(name: bytes | str) -> str:
+    """A name or path of anything, fit for a reason: printable and cut."""
+    raw = name if isinstance(name, bytes) else name[:400].encode("utf-8", "surrogateescape")
+    text = raw[:400].decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

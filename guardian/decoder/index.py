@@ -1,7 +1,7 @@
 """The index: which blob lies where. Held in arrays, 60 bytes a blob, since Python objects would take ten times that."""
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from guardian.decoder import limits
@@ -34,11 +34,11 @@ def pack_name(pack_id: bytes) -> str:
 class Index:
     """All places of all blobs, found by kind and id, or by pack."""
 
-    def __init__(self, pack_sizes: Mapping[bytes, int]) -> None:
-        """``pack_sizes``: the packs that the storage has, by id."""
+    def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
         self._pack_ids: list[bytes] = []
         self._sizes = array("q")
+        self._ends = array("q")  # of each pack: where the last of its blobs ends
         self._runs: list[tuple[int, ...]] = []  # of each pack: start, stop, start, stop … of its entries
         self._ids = bytearray()
         self._kinds = bytearray()
@@ -48,8 +48,6 @@ class Index:
         self._raws = array("I")
         self._slots = array("I", bytes(4 << 10))  # open addressing; a slot holds an entry's number plus one
         self._crowded: set[bytes] = set()
-        for pack_id, size in pack_sizes.items():
-            self._pack(pack_id, size)
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -61,13 +59,33 @@ class Index:
 
     def add(self, pack_id: bytes, places: Sequence[Place]) -> None:
         """Take in what an index says of a pack; what was said before is not taken twice."""
-        number = self._pack(pack_id, ABSENT)
+        number = self._pack(pack_id)
         start = len(self)
+        self._ends[number] = max(self._ends[number], *(place.end for place in places), 0)
         for place in places:
-            if not self._is_known(number, place):
-                self._append(number, place)
+            copies = self.entries(place.kind, place.id)
+            if copies and self._is_known(number, place, copies):
+                continue
+            self._append(number, place)
+            # Without this bound, a million copies of one blob would cost a million times a million steps.
+            if len(copies) < limits.COPIES:
+                self._link(len(self) - 1, place.id)
+            else:
+                self._crowded.add(place.id)
         if len(self) > start:
             self._runs[number] += (start, len(self))
+
+    def set_size(self, pack_id: bytes, size: int) -> None:
+        """Say that the storage has the pack ``pack_id``, and how long it is."""
+        self._sizes[self._pack(pack_id)] = size
+
+    def too_short(self) -> Iterator[Pack]:
+        """The packs that end before the last of the blobs that the index says they hold."""
+        return (
+            self._pack_at(number)
+            for number, (size, end) in enumerate(zip(self._sizes, self._ends, strict=True))
+            if ABSENT < size < end
+        )
 
     def find(self, kind: int, blob_id: bytes) -> int | None:
         """The entry number of a copy of the blob, of one that can be there if any can; None when there is none."""
@@ -81,12 +99,13 @@ class Index:
     def entries(self, kind: int, blob_id: bytes) -> list[int]:
         """The entry numbers of all copies of the blob."""
         found = []
-        mask = len(self._slots) - 1
+        slots, ids = self._slots, self._ids
+        mask = len(slots) - 1
         slot = hash(blob_id) & mask
-        while entry := self._slots[slot]:
-            entry -= 1
-            if self._kinds[entry] == kind and self._ids[entry * _ID : entry * _ID + _ID] == blob_id:
-                found.append(entry)
+        while entry := slots[slot]:
+            start = (entry - 1) * _ID
+            if ids[start : start + _ID] == blob_id and self._kinds[entry - 1] == kind:
+                found.append(entry - 1)
             slot = (slot + 1) & mask
         return found
 
@@ -130,36 +149,31 @@ class Index:
         for start, stop in zip(runs[::2], runs[1::2], strict=True):
             yield from range(start, stop)
 
-    def _pack(self, pack_id: bytes, size: int) -> int:
+    def _pack(self, pack_id: bytes) -> int:
         number = self._numbers.get(pack_id)
         if number is None:
             number = self._numbers[pack_id] = len(self._pack_ids)
             self._pack_ids.append(pack_id)
-            self._sizes.append(size)
+            self._sizes.append(ABSENT)
+            self._ends.append(0)
             self._runs.append(())
         return number
 
-    def _is_known(self, number: int, place: Place) -> bool:
+    def _is_known(self, number: int, place: Place, copies: Sequence[int]) -> bool:
         return any(
             self._packs[e] == number and self._offsets[e] == place.offset and self._lengths[e] == place.length
-            for e in self.entries(place.kind, place.id)
+            for e in copies
         )
 
     def _append(self, number: int, place: Place) -> None:
-        entry = len(self)
         self._ids += place.id
         self._kinds.append(place.kind)
         self._packs.append(number)
         self._offsets.append(place.offset)
         self._lengths.append(place.length)
         self._raws.append(place.raw)
-        if (entry + 1) * 3 > len(self._slots) * 2:
+        if len(self) * 3 > len(self._slots) * 2:
             self._grow()
-        # Without this bound, a million copies of one blob would cost a million times a million steps.
-        if place.id in self._crowded or len(self.entries(place.kind, place.id)) >= limits.COPIES:
-            self._crowded.add(place.id)
-        else:
-            self._link(entry, place.id)
 
     def _link(self, entry: int, blob_id: bytes) -> None:
         mask = len(self._slots) - 1
@@ -170,7 +184,8 @@ class Index:
 
     def _grow(self) -> None:
         old = self._slots
-        self._slots = array("I", bytes(8 * len(old)))
+        # Four times as many while there are few; each growing moves all entries.
+        self._slots = array("I", bytes(4 * len(old) * (4 if len(old) < 1 << 20 else 2)))
         for entry in old:
             if entry:
                 start = (entry - 1) * _ID

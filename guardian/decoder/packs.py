@@ -1,6 +1,7 @@
 """Packs, read whole: the header, every blob, and the SHA-256 that is the pack's name."""
 
 import hashlib
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ from guardian.model.reason import Reason, reason
 
 _LENGTH = 4  # bytes that say how long the header is, at the pack's end
 _TAIL = 16 << 10  # bytes read for the header at first: most headers lie in them
-_KINDS = {0: (DATA, 37), 1: (TREE, 37), 2: (DATA, 41), 3: (TREE, 41)}
+_PLAIN, _PACKED = struct.Struct("<xI32s"), struct.Struct("<xII32s")
+_KINDS = {0: (DATA, _PLAIN), 1: (TREE, _PLAIN), 2: (DATA, _PACKED), 3: (TREE, _PACKED)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,15 @@ def parse_header(plain: bytes | memoryview, end: int) -> list[Place]:
     """The places a header names; its blobs fill the pack up to ``end``, where the header begins. Raises ValueError."""
     places = []
     at = offset = 0
-    view = memoryview(plain)
-    while at < len(view):
-        kind, step = _KINDS.get(view[at], (DATA, 0))
-        if not step or at + step > len(view):
+    while at < len(plain):
+        kind, form = _KINDS.get(plain[at], (DATA, None))
+        if form is None or at + form.size > len(plain):
             raise ValueError("no such entry")
-        length = int.from_bytes(view[at + 1 : at + 5], "little")
-        raw = int.from_bytes(view[at + 5 : at + 9], "little") if step == 41 else 0
-        if length < OVERHEAD or (step == 41 and not raw):
+        length, *raw, blob_id = form.unpack_from(plain, at)
+        if length < OVERHEAD or raw == [0]:
             raise ValueError("no such length")
-        places.append(Place(kind, bytes(view[at + step - 32 : at + step]), offset, length, raw))
-        at, offset = at + step, offset + length
+        places.append(Place(kind, blob_id, offset, length, raw[0] if raw else 0))
+        at, offset = at + form.size, offset + length
     if offset != end:
         raise ValueError("the blobs do not fill the pack")
     return places

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from guardian.decoder import content, document, indexfile, keys, limits, structure
 from guardian.decoder.blobs import Blobs
 from guardian.decoder.blocks import Blocks
-from guardian.decoder.damage import Damage, Findings, as_reason
+from guardian.decoder.damage import Damage, Findings, as_reason, shown
 from guardian.decoder.document import NotUnderstood
 from guardian.decoder.exposure import Assessment
 from guardian.decoder.files import File
@@ -25,7 +25,7 @@ from guardian.decoder.packs import PackReport
 from guardian.decoder.seal import Key
 from guardian.decoder.snapshots import FOLDER, Snapshot
 from guardian.decoder.snapshots import read as read_snapshot
-from guardian.decoder.structure import Structure, shown
+from guardian.decoder.structure import Structure
 from guardian.decoder.trees import Node
 from guardian.decoder.unpacked import document as read_document
 from guardian.decoder.unpacked import is_id
@@ -71,11 +71,15 @@ class Repository:
         for name in sorted(name for name, _size in self.reader.list(FOLDER)):
             snapshot_id = name.removeprefix(FOLDER)
             if not is_id(snapshot_id):
-                findings.add(reason("foreign-object", "info", object=shown(name.encode("utf-8", "surrogateescape"))))
+                findings.add(reason("foreign-object", "info", object=shown(name)))
                 continue
             try:
                 yield read_snapshot(self.reader, opener, snapshot_id)
-            except (Damage, ObjectMissing, ObjectUnreadable) as error:
+            except ObjectMissing as error:
+                # One that is forgotten while we look is not listed any more, and no loss.
+                if any(name == listed for listed, _size in self.reader.list(FOLDER)):
+                    findings.add(as_reason(error))
+            except (Damage, ObjectUnreadable) as error:
                 findings.add(as_reason(error))
 
 

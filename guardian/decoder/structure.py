@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from guardian.decoder import limits, trees
 from guardian.decoder.blobs import Blobs
-from guardian.decoder.damage import Damage, Findings
+from guardian.decoder.damage import Damage, Findings, shown
 from guardian.decoder.document import NotUnderstood
 from guardian.decoder.index import ABSENT
 from guardian.decoder.places import DATA, TREE
@@ -122,7 +122,7 @@ def _look(blobs: Blobs, tree_id: bytes) -> "_Seen | Reason":
     files = 0
     last = b""
     try:
-        for node in trees.parse(blobs.load(TREE, tree_id)):
+        for node in trees.outline(blobs.load(TREE, tree_id)):
             if node.name <= last:
                 code = "name-twice" if node.name == last else "tree-not-sorted"
                 odd.append(reason(code, "warning", tree=tree_id.hex(), name=shown(node.name)))
@@ -139,12 +139,6 @@ def _look(blobs: Blobs, tree_id: bytes) -> "_Seen | Reason":
     except Damage as damage:
         return damage.reason
     return _Seen(bytes(folders), bytes(chunks), files, tuple(odd[: limits.FINDINGS]))
-
-
-def shown(name: bytes) -> str:
-    """A name or path of any bytes, fit for a reason: printable and cut."""
-    text = name[:400].decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _ids(packed: bytes) -> Iterator[bytes]:

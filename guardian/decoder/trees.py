@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from guardian.decoder import document, limits
 from guardian.decoder.document import NotUnderstood
@@ -11,6 +11,13 @@ from guardian.decoder.names import unquote
 
 KINDS = frozenset({"file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular"})
 _ID = 32
+_32, _64, _TEXT = (1 << 32) - 1, (1 << 64) - 1, -1
+_MOST = {
+    **dict.fromkeys(("mode", "uid", "gid"), _32),
+    **dict.fromkeys(("inode", "device_id", "size", "links", "device"), _64),
+    **dict.fromkeys(("mtime", "atime", "ctime", "user", "group", "linktarget", "error"), _TEXT),
+}
+_NO_NAMES = frozenset({b"", b".", b".."})
 # Go keeps these three above the nine permission bits, at places of its own.
 _GO_BITS = ((1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000))
 
@@ -57,42 +64,85 @@ class Node:
         return (self.content[at : at + _ID] for at in range(0, len(self.content), _ID))
 
 
+class Outline(NamedTuple):
+    """What the structure of a repository needs of a node. A bare tuple, since a repository has millions."""
+
+    name: bytes
+    kind: str
+    content: bytes
+    subtree: bytes | None
+
+
 def parse(data: bytes | memoryview) -> Iterator[Node]:
     """The nodes of a tree, one by one. Raises NotUnderstood, perhaps after some."""
+    return map(_node, _members(data))
+
+
+def outline(data: bytes | memoryview) -> Iterator[Outline]:
+    """The nodes of a tree in outline, all else in them checked too. Raises NotUnderstood, perhaps after some."""
+    return map(_outline, _members(data))
+
+
+def _members(data: bytes | memoryview) -> Iterator[dict[str, Any]]:
     for key, value in document.members(data, "nodes"):
         if key == "nodes" and value is not None:
-            yield _node(value)
+            if not isinstance(value, dict):
+                raise NotUnderstood
+            yield value
 
 
-def _node(fields: Any) -> Node:
-    if not isinstance(fields, dict):
-        raise NotUnderstood
+def _outline(fields: dict[str, Any]) -> Outline:
     get = fields.get
-    kind = get("type")
-    if kind not in KINDS:
+    _check(fields)
+    for odd in _ODD.intersection(fields):
+        _ODD_FORMS[odd](fields[odd])
+    subtree = get("subtree")
+    return Outline(
+        _name(get("name")),
+        str(get("type")),
+        document.hex_ids(get("content")),
+        None if subtree is None else document.hex_id(subtree),
+    )
+
+
+def _check(fields: dict[str, Any]) -> None:
+    """Hold every plain field against its type; restic reads no tree in which one has another."""
+    if fields.get("type") not in KINDS:
         raise NotUnderstood
+    for key, value in fields.items():
+        most = _MOST.get(key)
+        if most is None or value is None:
+            continue
+        good = type(value) is str if most < 0 else type(value) is int and 0 <= value <= most
+        if not good:
+            raise NotUnderstood
+
+
+def _node(fields: dict[str, Any]) -> Node:
+    _check(fields)
+    get = fields.get
     raw_target = get("linktarget_raw")
     subtree = get("subtree")
     return Node(
         name=_name(get("name")),
-        kind=kind,
-        mode=document.whole(get("mode"), 32),
+        kind=str(get("type")),
+        mode=get("mode") or 0,
         mtime=document.text(get("mtime")),
         atime=document.text(get("atime")),
         ctime=document.text(get("ctime")),
-        uid=document.whole(get("uid"), 32),
-        gid=document.whole(get("gid"), 32),
+        uid=get("uid") or 0,
+        gid=get("gid") or 0,
         user=document.text(get("user")),
         group=document.text(get("group")),
-        inode=document.whole(get("inode"), 64),
-        device_id=document.whole(get("device_id"), 64),
-        size=document.whole(get("size"), 64),
-        links=document.whole(get("links"), 64),
+        inode=get("inode") or 0,
+        device_id=get("device_id") or 0,
+        size=get("size") or 0,
+        links=get("links") or 0,
         link_target=document.text(get("linktarget")).encode() if raw_target is None else document.binary(raw_target),
         extended_attributes=_attributes(get("extended_attributes")),
         generic_attributes=_generic(get("generic_attributes")),
-        device=document.whole(get("device"), 64),
-        content=_content(get("content")),
+        device=get("device") or 0,
+        content=document.hex_ids(get("content")),
         subtree=None if subtree is None else document.hex_id(subtree),
         error=document.text(get("error")),
     )
@@ -101,17 +151,9 @@ def _node(fields: Any) -> Node:
 def _name(value: object) -> bytes:
     name = unquote(document.text(value))
     # Such a name would lead out of its folder, or nowhere: restic never writes one.
-    if name in {b"", b".", b".."} or len(name) > limits.NAME or b"/" in name or b"\0" in name:
+    if name in _NO_NAMES or len(name) > limits.NAME or b"/" in name or b"\0" in name:
         raise NotUnderstood
     return name
-
-
-def _content(value: object) -> bytes:
-    if value is None:
-        return b""
-    if not isinstance(value, list):
-        raise NotUnderstood
-    return b"".join(map(document.hex_id, value))
 
 
 def _attributes(value: object) -> tuple[tuple[str, bytes], ...]:
@@ -129,3 +171,11 @@ def _generic(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict):
         raise NotUnderstood
     return tuple((name, json.dumps(item, sort_keys=True)) for name, item in value.items())
+
+
+_ODD_FORMS = {
+    "extended_attributes": _attributes,
+    "generic_attributes": _generic,
+    "linktarget_raw": document.binary,
+}
+_ODD = frozenset(_ODD_FORMS)

@@ -1,5 +1,7 @@
 """The decoder against restic itself: random trees, every version here, both formats, every compression."""
 
+# ruff: noqa: PTH  names here are bytes that no Path can spell
+
 import json
 import os
 import random

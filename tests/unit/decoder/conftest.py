@@ -1,4 +1,4 @@
-"""A forger: repositories made in memory, sealed with a key of our own, so that a test can lie where restic would not."""
+"""A forger: repositories made in memory, sealed with a key of ours, so that a test can lie where restic would not."""
 
 import base64
 import hashlib

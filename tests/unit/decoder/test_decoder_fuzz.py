@@ -90,7 +90,7 @@ def test_streamed_members_are_what_json_says(data: bytes) -> None:
         return
     whole = json.loads(data)
     last = {key: value for key, value in said if key != "nodes"}
-    assert all(whole[key] == value or value != value for key, value in last.items())
+    assert all(repr(whole[key]) == repr(value) for key, value in last.items())
     if isinstance(whole.get("nodes"), list) and data.count(b'"nodes"') == 1:
         assert repr([value for key, value in said if key == "nodes"]) == repr(whole["nodes"])
 
@@ -186,10 +186,7 @@ def test_names_of_any_text(quoted: str) -> None:
 def test_names_as_go_writes_them() -> None:
     # From strconv's documentation and restic's trees.
     assert unquote(r"\a\b\f\n\r\t\v\\\"") == b'\a\b\f\n\r\t\v\\"'
-    assert (
-        unquote(r"caf\xe9 \u2028 \U0010ffff \101 é")
-        == "caf".encode() + b"\xe9 \xe2\x80\xa8 \xf4\x8f\xbf\xbf A \xc3\xa9"
-    )
+    assert unquote(r"caf\xe9 \u2028 \U0010ffff \101 é") == b"caf\xe9 \xe2\x80\xa8 \xf4\x8f\xbf\xbf A \xc3\xa9"
 
 
 @given(st.text(max_size=40) | st.from_regex(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}[+-]\d\d:\d\d\Z"))
