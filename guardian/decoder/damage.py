@@ -21,8 +21,8 @@ def as_reason(error: Damage | ObjectMissing | ObjectUnreadable) -> Reason:
     if isinstance(error, Damage):
         return error.reason
     if isinstance(error, ObjectMissing):
-        return reason("object-missing", object=error.name)
-    return reason("object-unreadable", object=error.name, why=error.why)
+        return reason("object-missing", object=shown(error.name))
+    return reason("object-unreadable", object=shown(error.name))
 
 
 def from_reader(error: ObjectMissing | ObjectUnreadable) -> Damage:

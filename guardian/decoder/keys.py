@@ -86,7 +86,9 @@ def find_master(reader: Reader, password: Secret, hint: str = "") -> Opened:
         tried += 1
         try:
             return Opened(unlock(parse(stored(reader, _FOLDER + key_id, limits.KEY_FILE)), password), key_id)
-        except (BrokenSeal, NotUnderstood, Damage, ObjectMissing, ObjectUnreadable):
+        except ObjectMissing:
+            tried -= 1  # the hint names none, or it was removed since it was listed
+        except (BrokenSeal, NotUnderstood, Damage, ObjectUnreadable):
             # Another password's key, or a broken one: neither says anything about the next.
             continue
     if not tried:

@@ -1,6 +1,7 @@
 """The decoder against restic itself: random trees, every version here, both formats, every compression."""
 
-# ruff: noqa: PTH  names here are bytes that no Path can spell
+# The names here are bytes that no Path can spell.
+# ruff: noqa: PTH101, PTH102, PTH109, PTH115, PTH118, PTH123, PTH211
 
 import json
 import os

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 import tracemalloc
 from concurrent.futures import Executor
 from typing import Any
@@ -79,6 +80,8 @@ def test_a_key_file_that_would_cost_too_much_is_passed_over(forge: Any, changed:
 def test_what_is_no_repository_is_said_to_be_missing(forge: Any) -> None:
     with pytest.raises(RepositoryMissing):
         open_repository(forge.reader, RIGHT)
+    with pytest.raises(RepositoryMissing):
+        open_repository(forge.reader, RIGHT, "ab" * 32)
     forge.key_file()
     with pytest.raises(RepositoryMissing):
         open_repository(forge.reader, RIGHT)
@@ -408,3 +411,57 @@ def test_a_backup_and_a_prune_meanwhile_are_no_damage(new_forge: Any, pool: Exec
     found = [*loaded.findings.kept, *loaded.check_structure(pool).findings.kept, *loaded.pack_findings().kept]
     assert codes(found) == []
     assert len(loaded.snapshots) == 1
+
+
+def test_a_key_shows_nothing_and_is_not_pickled(forge: Any) -> None:
+    forge.key_file()
+    forge.config()
+    repository = open_repository(forge.reader, RIGHT)
+    assert repr(repository._key) == "***"
+    with pytest.raises(TypeError):
+        pickle.dumps(repository._key)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tree": "ab"},
+        {"tree": None},
+        {"paths": "text"},
+        {"paths": [1]},
+        {"time": 5},
+        {"tags": {}},
+    ],
+)
+def test_a_snapshot_that_makes_no_sense_is_a_finding(forge: Any, fields: dict[str, Any]) -> None:
+    forge.snapshot("ab" * 32, **fields)
+    loaded = forge.load()
+    assert codes(loaded.findings.kept) == ["snapshot-not-understood"]
+    assert loaded.snapshots == ()
+
+
+def test_a_snapshot_without_its_tree_is_a_finding(forge: Any, pool: Executor) -> None:
+    forge.snapshot("ab" * 32)
+    loaded = forge.load()
+    structure = loaded.check_structure(pool)
+    assert codes(structure.findings.kept) == ["blob-not-indexed"]
+    assessment = loaded.assess(lost=structure.bad)
+    assert assessment.exposure(loaded.snapshots).snapshots == {"": (loaded.snapshots[0].id,)}
+    assert [f.path for f in assessment.files(loaded.snapshots[0])] == [b"/"]
+
+
+def test_a_long_document_is_read_as_a_short_one(forge: Any, pool: Executor) -> None:
+    """Above a mebibyte the elements are read one by one: same answers, also for what is broken far behind."""
+    files = [forge.node(f"f{n:05}", type="file", size=0, content=[]) for n in range(6000)]
+    good = json.dumps({"before": [1], "nodes": files, "after": None}, indent=1).encode()
+    assert len(good) > 1 << 20
+    for text, expected in ((good, []), (good[:-3], ["tree-not-understood"]), (good + b"]", ["tree-not-understood"])):
+        tree = forge.blob("tree", text)
+        forge.close_pack()
+        forge.index()
+        forge.snapshot(tree)
+        loaded = forge.load()
+        snapshot = next(s for s in loaded.snapshots if s.tree.hex() == tree)
+        assert codes(loaded.check_structure(pool, [snapshot]).findings.kept) == expected
+        if not expected:
+            assert sum(isinstance(entry, Entry) for entry in loaded.walk(snapshot)) == 6000
