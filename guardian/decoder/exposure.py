@@ -59,7 +59,8 @@ class Assessment:
             if blob in packs:
                 packs[blob].add(pack_id)
         for blob, held in packs.items():
-            held.update(blobs.index.pack_of(entry).id for entry in blobs.index.entries(*blob) if not held)
+            if not held:
+                held.update(blobs.index.pack_of(entry).id for entry in blobs.index.entries(*blob))
         self.packs: Sequence[str] = sorted({pack_id.hex() for held in packs.values() for pack_id in held} | {""})
         numbers = {pack: 1 << n for n, pack in enumerate(self.packs)}
         self._masks: dict[Blob, int] = {

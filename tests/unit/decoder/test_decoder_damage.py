@@ -1,5 +1,6 @@
 """Seeded damage of every kind: found at the level that claims it, named exactly, and nothing found where nothing is."""
 
+import hashlib
 import random
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -147,6 +148,25 @@ def test_a_deleted_pack_is_found_without_reading_data(made: Made, pool: Executor
     for assessment in (by_walk, by_reading):
         assert {s: set(i) for s, i in assessment.exposure(loaded.snapshots).snapshots.items()} == {gone: set(truth)}
         assert {s.id: {f.path for f in assessment.files(s)} for s in loaded.snapshots if s.id in truth} == truth
+
+
+def test_a_blob_whose_copies_are_all_gone_exposes_each_of_their_packs(forge: Any, pool: Executor) -> None:
+    file = forge.file("a", b"twice")
+    gone = {forge.close_pack()}
+    forge.file("a", b"twice")
+    gone.add(forge.close_pack())
+    forge.file("a", b"twice")
+    tree = forge.tree(file)
+    third = forge.close_pack()
+    forge.index()
+    forge.snapshot(tree)
+    for pack in gone:
+        del forge.reader.objects[f"data/{pack[:2]}/{pack}"]
+    loaded = forge.load()
+    assert loaded.check_structure(pool).bad == frozenset()  # the third copy is whole
+    assert {f.args["pack"] for f in loaded.pack_findings().kept} == gone
+    lost = [(DATA, hashlib.sha256(b"twice").digest())]
+    assert set(loaded.assess(lost=lost).exposure(loaded.snapshots).snapshots) == gone | {third}
 
 
 def test_swapped_packs_are_found(made: Made, pool: Executor) -> None:

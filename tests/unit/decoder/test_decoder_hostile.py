@@ -434,7 +434,7 @@ def test_a_key_shows_nothing_and_is_not_pickled(forge: Any) -> None:
     ],
 )
 def test_a_snapshot_that_makes_no_sense_is_a_finding(forge: Any, fields: dict[str, Any]) -> None:
-    forge.snapshot("ab" * 32, **fields)
+    forge.snapshot(**{"tree": "ab" * 32, **fields})
     loaded = forge.load()
     assert codes(loaded.findings.kept) == ["snapshot-not-understood"]
     assert loaded.snapshots == ()
