@@ -67,8 +67,7 @@ def _load(reader: Reader, opener: Opener) -> tuple[Loaded, set[str]]:
         findings.add(reason("index-copies", blobs=index.crowded))
     live = set().union(*(packs for file_id, packs in named.items() if file_id not in replaced))
     every = set().union(*named.values())
-    # Where index files replace each other in a ring, none is live: then all count.
-    return Loaded(index, findings, frozenset(every - live) if live else frozenset(), len(named)), names
+    return Loaded(index, findings, frozenset(every - live), len(named)), names
 
 
 def _list_packs(reader: Reader, index: Index, findings: Findings) -> None:
@@ -100,7 +99,7 @@ def _read(reader: Reader, opener: Opener, name: str, index: Index) -> tuple[set[
                 packs.add(_take(index, value))
     except NotUnderstood:
         raise Damage("index-not-understood", object=name) from None
-    return supersedes - {name.removeprefix(FOLDER)}, packs
+    return supersedes, packs
 
 
 def _take(index: Index, element: Any) -> bytes:

@@ -169,6 +169,18 @@ def test_a_blob_whose_copies_are_all_gone_exposes_each_of_their_packs(forge: Any
     assert set(loaded.assess(lost=lost).exposure(loaded.snapshots).snapshots) == gone | {third}
 
 
+def test_a_folder_that_snapshots_share_exposes_all_of_them(forge: Any) -> None:
+    shared = forge.tree(forge.file("a", b"lost"))
+    roots = [forge.tree(forge.node(name, type="dir", subtree=shared), forge.file("z", name.encode())) for name in "bcd"]
+    pack = forge.close_pack()
+    forge.index()
+    ids = {forge.snapshot(root) for root in roots}
+    loaded = forge.load()
+    assessment = loaded.assess(lost=[(DATA, hashlib.sha256(b"lost").digest())])
+    assert set(assessment.exposure(loaded.snapshots).snapshots[pack]) == ids
+    assert [[f.path[2:] for f in assessment.files(s)] for s in loaded.snapshots] == [[b"/a"]] * 3
+
+
 def test_swapped_packs_are_found(made: Made, pool: Executor) -> None:
     first, second = (made.object_of(pack) for pack in made.data[:2])
     objects = made.forge.reader.objects
