@@ -56,7 +56,7 @@ class S3Store:
         self.address = address
         self._region = region
         self._secrets = tuple(credentials.values())
-        self._client = _client(address, credentials, region, cacert)
+        self._client = open_client(address, credentials, region, cacert)
 
     def __enter__(self) -> Self:
         return self
@@ -195,7 +195,11 @@ def _lock_text(posture: Posture) -> str:
     return f"{posture.default_retention.value.mode} {posture.default_retention.value.days} d"
 
 
-def _client(address: S3Address, credentials: Mapping[str, Secret], region: str, cacert: str | None) -> "S3Client":
+def open_client(address: S3Address, credentials: Mapping[str, Secret], region: str, cacert: str | None) -> "S3Client":
+    """A client of the service at ``address``, for one bucket's work.
+
+    Raises Unavailable when boto3 is not installed, ConfigError when a credential is missing.
+    """
     try:
         import boto3.session  # noqa: PLC0415  large and optional
         import botocore.session  # noqa: PLC0415

@@ -1,0 +1,141 @@
+"""A repository in a bucket, read by ranged GETs. An answer that is short, long or of another range is no answer."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from guardian.errors import StorageRefused, Unavailable
+from guardian.i18n import _
+from guardian.model.address import S3Address
+from guardian.model.reader import ObjectMissing, ObjectUnreadable
+from guardian.model.secret import Secret
+from guardian.objectstore import answers
+from guardian.objectstore.s3 import DEFAULT_REGION, open_client
+
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_MISSING = {"NoSuchKey", "404", "NotFound"}
+_PAGE = 1000  # names an answer, as many as S3 gives
+_MAX_PAGES = 20_000  # twenty million objects: more than any repository, and an end to a service that turns in circles
+
+
+class S3Reader:
+    """restic's layout in a bucket, as a :class:`guardian.model.reader.Reader`. Close it, or use it in a ``with``.
+
+    It needs no right but to get objects and to list the bucket.
+    """
+
+    def __init__(
+        self,
+        address: S3Address,
+        credentials: Mapping[str, Secret],
+        region: str = DEFAULT_REGION,
+        cacert: str | None = None,
+    ) -> None:
+        """Open the door; nothing is sent yet. Raises as :class:`guardian.objectstore.s3.S3Store` does."""
+        self._address = address
+        self._secrets = tuple(credentials.values())
+        self._client = open_client(address, credentials, region, cacert)
+        self._prefix = f"{address.prefix}/" if address.prefix else ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def size(self, name: str) -> int:
+        """The object's length in bytes. Raises ObjectMissing, ObjectUnreadable."""
+        with self._named_errors(name):
+            answer = self._client.head_object(Bucket=self._address.bucket, Key=self._prefix + name)
+            length = answer["ContentLength"]
+        return int(length)
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectUnreadable."""
+        if length == 0:
+            return b""
+        asked = (offset, offset + length - 1)
+        with self._named_errors(name):
+            answer = self._client.get_object(
+                Bucket=self._address.bucket, Key=self._prefix + name, Range=f"bytes={asked[0]}-{asked[1]}"
+            )
+            with contextlib.closing(answer["Body"]) as body:
+                _refuse_other_range(name, answer, asked)
+                data: bytes = body.read(length + 1)
+        if len(data) != length:
+            raise ObjectUnreadable(
+                name,
+                _("{asked} bytes from {offset} were asked for, {got} came").format(
+                    asked=length, offset=offset, got=len(data)
+                ),
+            )
+        return data
+
+    def list(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Name and length of every object under ``prefix``, page by page."""
+        request: dict[str, Any] = {
+            "Bucket": self._address.bucket,
+            "Prefix": self._prefix + prefix,
+            "MaxKeys": _PAGE,
+        }
+        for _page in range(_MAX_PAGES):
+            with self._named_errors(prefix):
+                answer = self._client.list_objects_v2(**request)
+                found = [(str(item["Key"]), int(item["Size"])) for item in answer.get("Contents", ())]
+                following = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+                turned_back = answer.get("IsTruncated") and following in {None, request.get("ContinuationToken")}
+            for key, size in found:
+                # A key outside what was asked for is another repository's; one that ends in a slash is a "folder".
+                if key.startswith(self._prefix + prefix) and not key.endswith("/"):
+                    yield key.removeprefix(self._prefix), size
+            if turned_back:
+                raise self._odd_listing(_("a page leads to no next page"))
+            if following is None:
+                return
+            request["ContinuationToken"] = following
+        raise self._odd_listing(_("it does not end"))
+
+    def _odd_listing(self, why: str) -> Unavailable:
+        return StorageRefused(
+            _("the list of the bucket '{bucket}' cannot be used: {why}").format(bucket=self._address.bucket, why=why)
+        )
+
+    @contextlib.contextmanager
+    def _named_errors(self, name: str) -> Iterator[None]:
+        """What boto3 raises, as one of the reader's errors."""
+        from botocore.exceptions import (  # noqa: PLC0415  large and optional
+            BotoCoreError,
+            ClientError,
+            IncompleteReadError,
+        )
+
+        try:
+            yield
+        except ClientError as error:
+            if answers.code(error) in _MISSING:
+                raise ObjectMissing(name) from None
+            if answers.code(error) in {"InvalidRange", "416"}:
+                raise ObjectUnreadable(name, _("it is shorter than it should be")) from None
+            # "from None": a traceback of boto3's frames would show headers with the signature in them.
+            raise answers.as_guardian_error(error, self._address, self._secrets) from None
+        except IncompleteReadError:
+            raise ObjectUnreadable(name, _("the answer broke off")) from None
+        except BotoCoreError as error:
+            raise answers.as_guardian_error(error, self._address, self._secrets) from None
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise answers.not_understood(self._address) from None
+
+
+def _refuse_other_range(name: str, answer: Any, asked: tuple[int, int]) -> None:
+    """Hold the answer's own account of itself against what was asked, before its body is read."""
+    said = _RANGE.fullmatch(str(answer.get("ContentRange", "")))
+    if said is None or (int(said[1]), int(said[2])) != asked:
+        raise ObjectUnreadable(name, _("the storage sent another range than the one asked for"))
