@@ -25,11 +25,13 @@ def stored(original: Any, s3_server: Any, tmp_path_factory: pytest.TempPathFacto
     sites = sys.modules[type(original.site).__module__]
     site = sites.make(root, address.location, s3_server.credentials_file(root / "s3-credentials"))
     del site.config["systems"]["app"]["sources"]["db"]
-    site.config["restic"] = {"stall_timeout": "3s", "stop_grace": "5s"}
     site.write()
     for verb in ("init", "backup"):
         said = site.guardian(verb)
         assert said.code == 0, said
+    # Impatient only from now on: a loaded machine may well be silent for seconds while it makes a repository.
+    site.config["restic"] = {"stall_timeout": "8s", "stop_grace": "5s"}
+    site.write()
     return site
 
 
