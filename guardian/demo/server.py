@@ -13,6 +13,7 @@ import socket
 import sysconfig
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,8 @@ from guardian.proc.service import Service
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_STATUS_SECONDS = 5.0
+_STATUS_BYTES = 1 << 20
 # Its own graceful end waits a fixed 15 s for its own open streams. What it acknowledged is with the kernel by then, so
 # that being killed loses nothing; the tests hold it to that.
 _GRACE_SECONDS = 0.5
@@ -162,9 +165,26 @@ class SeaweedFS:
                 reach(address, timeout=left, clock=clock)
                 with S3Store(address, self.credentials) as store:
                     store.check()
+                if self._has_volumes():
                     return
             except StorageUnreachable:
-                clock.sleep(_POLL_SECONDS)
+                pass
+            clock.sleep(_POLL_SECONDS)
+
+    def _has_volumes(self) -> bool:
+        """Whether the part that holds the data has reported to the part that finds it.
+
+        The S3 port answers earlier; what was stored before would come back as an internal error until then.
+        """
+        connection = HTTPConnection("127.0.0.1", self._ports.http["master"], timeout=_STATUS_SECONDS)
+        try:
+            connection.request("GET", "/dir/status")
+            status = json.loads(connection.getresponse().read(_STATUS_BYTES))
+            return bool(status["Topology"]["DataCenters"])
+        except (OSError, HTTPException, ValueError, LookupError, TypeError):
+            return False
+        finally:
+            connection.close()
 
     def _failed(self, message: str) -> GuardianError:
         last = self._service.last_lines(8)
