@@ -21,6 +21,7 @@ from guardian.keys.store import KeyStore
 from guardian.ledger.heads import Heads
 from guardian.ledger.store import Log
 from guardian.model.events import Remark, Reporter
+from guardian.model.reader import Reader
 from guardian.proc import Limits, Stop, which
 from guardian.restic.capability import Capability, probe
 from guardian.restic.client import Access, Restic
@@ -153,6 +154,30 @@ class Node:
                 grace_seconds=grace,
             ),
         )
+
+    @contextmanager
+    def reader(self, key: str) -> Iterator[Reader | None]:
+        """Our own way to the bytes of a repository, read-only; None where there is none (only local and S3 have one).
+
+        Raises StorageUnreachable within seconds when nobody answers, ConfigError when credentials are missing.
+        """
+        repository = self.loaded.repository(key)
+        if repository.path is not None:
+            from guardian.objectstore.local import LocalReader  # noqa: PLC0415  start-up stays quick
+
+            with LocalReader(repository.path) as local:
+                yield local
+        elif repository.s3 is not None:
+            from guardian.objectstore.s3reader import S3Reader  # noqa: PLC0415  boto3 is heavy
+
+            self.reach(repository)
+            spec = repository.spec
+            secrets = credentials(spec.credentials, self.loaded.base) if spec.credentials else {}
+            authority = str(repository.cacert) if repository.cacert else None
+            with S3Reader(repository.s3, secrets, cacert=authority) as remote:
+                yield remote
+        else:
+            yield None
 
     def reach(self, repository: ResolvedRepository) -> None:
         """Make sure that the storage answers. Only S3 can be asked without a key.

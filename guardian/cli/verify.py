@@ -158,8 +158,8 @@ def _proves(check: "DrillCheck") -> str:
             bytes=human_bytes(float(check.measured["bytes"])),
             seconds=check.measured["seconds"],
         )
-    if check.assurance is not None:
-        text += "; " + _bound(check.assurance)
+    for assurance in check.assurances[:1]:
+        text += "; " + _bound(assurance)
     return text.strip()
 
 

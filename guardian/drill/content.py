@@ -150,7 +150,7 @@ def _files(job: Job, receipt: BackupReceipt, ask: Ask) -> DrillCheck:
             "compared": len(drawn),
             "seconds": round(job.node.clock.monotonic() - started, 3),
         },
-        assurance=assurance,
+        assurances=(assurance,) if assurance else (),
     )
 
 

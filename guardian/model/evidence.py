@@ -5,13 +5,13 @@ below; an entry is its DSSE envelope; a checkpoint is a signed tree head.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from guardian.model.backup import Counts, RunOutcome, SourceSample, StreamDigest
 from guardian.model.border import Sha256, Stated
-from guardian.model.drill import DrillCheck, DrillLevel, DrillOutcome
+from guardian.model.drill import DrillCheck, DrillLevel, DrillOutcome, Frame
 from guardian.model.reason import Reason
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -84,8 +84,42 @@ class NoBackup(Predicate):
     orphans: tuple[Sha256, ...] = ()
 
 
+class DrillPlan(Predicate):
+    """What a drill is about to draw, fixed before it can know the seed.
+
+    The checkpoint after this entry holds the frames; with it, the drill's id and the nonce (of which only the SHA-256,
+    ``commitment``, is told here) the seed is SHA-256: see :mod:`guardian.drill.select`. ``nonce_by`` says whose it is.
+    """
+
+    name = "drill-plan"
+
+    drill_id: str
+    tenant: str
+    host: str
+    system: str
+    source: str
+    repository: str
+    repository_id: str
+    level: DrillLevel
+    snapshot_id: Sha256
+    tree_id: Sha256
+    receipt: Sha256
+    frames: tuple[Frame, ...]
+    confidence: float
+    max_loss: float
+    full: bool = False
+    commitment: Sha256
+    nonce_by: Literal["auditor", "guardian"]
+    planned: str
+
+
 class DrillResult(Predicate):
-    """One restore drill of one source: what was checked, on which sample, and what that proves."""
+    """One restore drill of one source: what was checked, on which sample, and what that proves.
+
+    ``level`` is the highest that was climbed: a source that ends at D3 is never shown with a higher one. ``timeline``
+    holds the phases of a recovery and the seconds since its begin on a monotonic clock; ``rto_seconds`` and
+    ``rpo_seconds`` are measured, or absent, unless ``extrapolated``.
+    """
 
     name = "drill-result"
 
@@ -103,9 +137,34 @@ class DrillResult(Predicate):
     snapshot_id: Sha256 | None = None
     tree_id: Sha256 | None = None
     receipt: Sha256 | None = Field(None, description="leaf hash of the receipt it was held against")
+    plan: Sha256 | None = Field(None, description="leaf hash of its plan")
+    timeline: dict[str, float] = Field(default_factory=dict)
+    rto_seconds: float | None = None
+    rpo_seconds: float | None = None
+    extrapolated: bool = False
+    previous: Sha256 | None = Field(None, description="leaf hash of the source's drill before")
     started: str
     ended: str
     tools: dict[str, str]
+
+
+class ObjectListing(Predicate):
+    """Every object of a repository but its ``config`` and its locks, with their lengths, as its key's holder sees them.
+
+    ``sha256`` is that of the listing's text (:mod:`guardian.drill.keyless` has its form). Whoever holds that can scrub
+    the repository without a key, since each object is named by the SHA-256 of its content.
+    """
+
+    name = "object-listing"
+
+    tenant: str
+    host: str
+    repository: str
+    repository_id: str
+    objects: int
+    bytes: int
+    sha256: Sha256
+    at: str
 
 
 class Restored(Predicate):
@@ -136,12 +195,15 @@ class KeyEvent(Predicate):
     name = "key-event"
 
     event: str
-    """``signing-key-created``, ``repository-created``, ``repository-adopted``; ``log-begun-anew`` after a lost log."""
+    """``signing-key-created``, ``repository-created``, ``repository-adopted``; ``log-begun-anew`` after a lost log;
+    ``password-escrowed``, ``password-recovered``, ``password-rotated``."""
     tenant: str
     host: str
     key_id: str
     repository: str | None = None
     repository_id: str | None = None
+    threshold: int | None = None
+    shares: int | None = None
     at: str
 
 
@@ -158,7 +220,8 @@ class ConfigChange(Predicate):
 
 
 PREDICATES: dict[str, type[Predicate]] = {
-    predicate_type(noun.name): noun for noun in (BackupReceipt, NoBackup, DrillResult, Restored, KeyEvent, ConfigChange)
+    predicate_type(noun.name): noun
+    for noun in (BackupReceipt, NoBackup, DrillPlan, DrillResult, ObjectListing, Restored, KeyEvent, ConfigChange)
 }
 
 

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from guardian.model.border import Duration, Id, Written
 from guardian.model.estate import LocalText, Objectives
@@ -35,11 +35,39 @@ class FilesSource(Written):
         False, description="every path must be a mount point: an unmounted disk is not an empty source"
     )
     allow_empty: bool = Field(False, description="an empty source is a success; by default it is a failure")
+    critical: tuple[str, ...] = Field(
+        ("*.key", "*.pem", "*.p12", "*.pfx", "*.jks", "*.sql", "*.dump", "*.bak"),
+        description="names of small files that a drill reads every one of, such as keys and dumps",
+    )
     min_files: Annotated[int, Field(ge=1)] | None = None
     min_bytes: Annotated[int, Field(ge=1)] | None = None
 
 
-class SqliteSource(Written):
+class Assertion(Written):
+    """SQL that must be true of the restored data: the first column of its first row. A bare text is the SQL alone."""
+
+    sql: Annotated[str, StringConstraints(min_length=1, max_length=8192)]
+    database: str | None = Field(None, description="where it is asked; default: the first of the source's databases")
+
+
+def _sql(value: object) -> object:
+    return {"sql": value} if isinstance(value, str) else value
+
+
+Sql = Annotated[Assertion, BeforeValidator(_sql)]
+"""A query, written as a text or with the database it is asked in."""
+
+
+class SqlProof(Written):
+    """How the owner tells that restored data is the data: asked in a drill of level D4, in a scratch copy."""
+
+    assertions: tuple[Sql, ...] = Field((), description="SQL that must be true of the restored data")
+    newest: Sql | None = Field(
+        None, description="SQL for the time of the newest business record; the measured RPO is reckoned from it"
+    )
+
+
+class SqliteSource(SqlProof):
     """One SQLite database, taken by the online backup API and streamed."""
 
     kind: Literal["sqlite"]
@@ -68,22 +96,32 @@ class CommandSource(Written):
     )
 
 
-class DatabaseSource(Written):
-    """What every database server's source has. Such sources can be written down; this version does not back them up."""
+class DatabaseSource(SqlProof):
+    """What every database server's source has."""
 
     dsn: SecretRef
-    databases: tuple[str, ...] = Field((), description="default: all")
-    assertions: tuple[str, ...] = Field((), description="SQL that must be true of the restored data")
+    databases: tuple[str, ...] = Field((), description="default: all but the engine's own")
+    programs: dict[str, AbsolutePath] = Field(
+        default_factory=dict,
+        description="the engine's own programs by their usual names, such as pg_dump, where they are not in PATH",
+    )
+    time_limit: Duration = Field("24h", validate_default=True)
 
 
 class PostgresqlSource(DatabaseSource):
-    """A PostgreSQL server."""
+    """A PostgreSQL server, or one derived from it. ``dsn`` leads to a libpq connection string or URI."""
 
     kind: Literal["postgresql"]
+    format: Literal["custom", "directory"] = Field(
+        "custom",
+        description="of pg_dump; directory dumps in parallel, and needs room for the dump in the state directory",
+    )
+    jobs: Annotated[int, Field(ge=1, le=64)] = Field(2, description="parallel dumps (directory) and loads")
+    globals: bool = Field(True, description="roles and tablespaces too (pg_dumpall --globals-only)")
 
 
 class MysqlSource(DatabaseSource):
-    """A MySQL or MariaDB server."""
+    """A MySQL or MariaDB server. ``dsn`` leads to ``mysql://user:password@host:port/`` or to an option file's text."""
 
     kind: Literal["mysql"]
 
@@ -139,6 +177,9 @@ class Plan(Written):
     retention: Retention | None = None
     copy_to: tuple[Id, ...] = ()
     drills: dict[DrillLevel, str] = Field(default_factory=dict)
+    rotation: Duration = Field(
+        "30d", validate_default=True, description="drills of level D2 read every stored byte within this time"
+    )
 
 
 class System(Written):

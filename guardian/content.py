@@ -1,0 +1,15 @@
+"""Where the data that ships with Guardian lies: ``policies`` now; in a wheel and in a checkout alike."""
+
+from pathlib import Path
+from typing import Literal
+
+_PACKAGED = Path(__file__).with_name("_content")
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+Kind = Literal["policies"]
+
+
+def content_dir(kind: Kind) -> Path:
+    """The folder of ``kind``: ``guardian/_content`` in a wheel, the checkout's own in an editable install."""
+    packaged = _PACKAGED / kind
+    return packaged if packaged.is_dir() else _CHECKOUT / kind

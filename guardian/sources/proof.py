@@ -1,0 +1,59 @@
+"""What a source is given to prove that its restored data works (D4), and what it answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from guardian.clock import Clock
+from guardian.model.events import Reporter, silent
+from guardian.model.reason import Reason
+from guardian.proc import Stop
+
+
+class Dump(Protocol):
+    """A stream as it lies in the repository. Every byte that is read was verified on the way."""
+
+    path: str
+    """Its path in the snapshot."""
+    size: int
+
+    def open(self) -> BinaryIO:
+        """A seekable file of it, read by ranges. Reading raises the typed error of a damaged repository."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProofContext:
+    """What a proof may use: a private directory that is removed afterwards, and the stop flag.
+
+    ``mark(phase)`` notes on the drill's monotonic timeline that a phase began: ``target_ready`` (the scratch server
+    answers), ``fetch_start``, ``bytes_done`` (the data is loaded), ``app_started``, ``assertions_ok``.
+    """
+
+    folder: Path
+    clock: Clock
+    stop: Stop
+    stall_seconds: float
+    mark: Callable[[str], None]
+    report: Reporter = silent
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found of the restored data: any critical reason means that it does not work.
+
+    ``newest`` is the time of the newest business record that came back, where the owner said how to ask for it.
+    """
+
+    reasons: tuple[Reason, ...] = ()
+    measured: Mapping[str, int | float | str] = field(default_factory=dict)
+    newest: datetime | None = None
+
+
+Prove = Callable[[Any, Dump, Mapping[str, Any], ProofContext], Proof]
+"""``prove(spec, dump, facts, context)``: ``facts`` are those of the receipt.
+
+Raises a GuardianError when it could not find out (a scratch server that will not start, a disk that is full).
+"""
