@@ -7,15 +7,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from shutil import rmtree
-from uuid import uuid4
 
 from guardian.clock import Clock
 from guardian.config.load import Loaded, ResolvedRepository
 from guardian.config.secrets import credentials, resolve
 from guardian.durable import Lease, private_dir
-from guardian.errors import ConfigError, EvidenceInvalid, Interrupted, StorageFull
+from guardian.errors import ConfigError, EvidenceInvalid, Interrupted
 from guardian.i18n import _
 from guardian.keys.store import KeyStore
 from guardian.ledger.heads import Heads
@@ -25,6 +24,7 @@ from guardian.model.reader import Reader
 from guardian.proc import Limits, Stop, which
 from guardian.restic.capability import Capability, probe
 from guardian.restic.client import Access, Restic
+from guardian.scratch import SHARED, scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,65 +214,15 @@ class Node:
     # scratch
 
     @contextmanager
-    def scratch(self, expected_bytes: int = 0) -> Iterator[Path]:
+    def scratch(self, expected_bytes: int = 0, *, servers: bool = False) -> Iterator[Path]:
         """A private directory for restored or copied data; gone on every exit, swept at the next start after a crash.
 
-        Raises StorageFull when the disk has less than ``expected_bytes`` left.
+        For ``servers`` that do not run as we do, it lies where their user can pass when we are root. Raises StorageFull
+        when the disk has less than ``expected_bytes`` left.
         """
-        root = self.state / "scratch"
-        private_dir(root)
-        _sweep(root)
-        require_space(root, expected_bytes)
-        name = uuid4().hex
-        with Lease.acquire(root / f"{name}.lease", "scratch"):
-            folder = root / name
-            folder.mkdir(mode=0o700)
-            try:
-                yield folder
-            finally:
-                _remove(folder)
-                (root / f"{name}.lease").unlink(missing_ok=True)
-
-
-def require_space(folder: Path, expected_bytes: int) -> None:
-    """Raise StorageFull unless the disk under ``folder`` has ``expected_bytes`` and a little more free."""
-    status = os.statvfs(folder)
-    free = status.f_bavail * status.f_frsize
-    if expected_bytes and free < expected_bytes * 1.02 + (1 << 20):
-        raise StorageFull(
-            _("{folder} has {free} bytes free, {needed} are needed").format(
-                folder=folder, free=free, needed=expected_bytes
-            ),
-            _("Free some space, or choose another disk."),
-        )
-
-
-def _sweep(root: Path) -> None:
-    """Remove what crashed runs left behind: directories whose lease nobody holds."""
-    for folder in root.iterdir():
-        if folder.is_dir() and not Lease.held(root / f"{folder.name}.lease"):
-            _remove(folder)
-            (root / f"{folder.name}.lease").unlink(missing_ok=True)
-
-
-def _remove(folder: Path) -> None:
-    """Remove ``folder`` and what is in it; somebody else may be at it too."""
-    try:
-        rmtree(folder, onerror=_unless_gone)
-    except PermissionError:  # restored directories may be closed, even to their owner
-        _open_up(folder)
-        rmtree(folder, onerror=_unless_gone)
-
-
-def _unless_gone(_function: object, _path: str, error: tuple[type, BaseException, object]) -> None:
-    if not isinstance(error[1], FileNotFoundError):
-        raise error[1]
-
-
-def _open_up(folder: Path) -> None:
-    # Directories only, never what a link leads to: that may be live data.
-    pending = [str(folder)]
-    while pending:
-        os.chmod(path := pending.pop(), 0o700)  # noqa: PTH101
-        with os.scandir(path) as entries:
-            pending += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        chosen, passable = self.loaded.scratch_dir, servers and os.geteuid() == 0
+        if chosen is None and passable:
+            mark = sha256(os.fsencode(self.state)).hexdigest()[:16]
+            chosen = SHARED / f"guardian-{mark}"
+        with scratch_folder(chosen or self.state / "scratch", expected_bytes, passable=passable) as folder:
+            yield folder

@@ -30,8 +30,9 @@ from guardian.model.evidence import BackupReceipt
 from guardian.model.protection import CommandSource, SourceSpec, SqliteSource
 from guardian.model.reason import reason
 from guardian.model.secret import Secret
-from guardian.node import Node, require_space
+from guardian.node import Node
 from guardian.restic.client import Restic
+from guardian.scratch import require_space
 from guardian.sources import FilesJob, Job, SourceContext, SourceFailed, prepare
 
 

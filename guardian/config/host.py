@@ -68,6 +68,11 @@ class HostConfig(Written):
         description="where journal, log, keys and cache live; default: /var/lib/guardian for a configuration under "
         "/etc/guardian, otherwise state/ beside the configuration. A files source around it never takes it along",
     )
+    scratch_dir: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        None,
+        description="where drills unpack and load data, and dumps are made that cannot be streamed; default: scratch/ "
+        "in state_dir, and for the scratch database servers of a Guardian that runs as root a directory in /var/tmp",
+    )
     signing_key: SecretRef | None = Field(
         None, description="the Ed25519 key of this host; default: one Guardian makes and keeps in its state"
     )

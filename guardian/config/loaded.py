@@ -53,6 +53,12 @@ class Loaded:
     state_dir: Path
     defaults: Mapping[str, str]
 
+    @property
+    def scratch_dir(self) -> Path | None:
+        """Where scratch lies, if the configuration says so."""
+        chosen = self.config.scratch_dir
+        return self.resolve(chosen) if chosen else None
+
     def resolve(self, path: str) -> Path:
         """A path from the configuration, absolute: a relative one is relative to the configuration's folder."""
         return Path(os.path.normpath(self.base / path))

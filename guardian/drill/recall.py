@@ -20,8 +20,9 @@ from guardian.model.events import Notice, Phase
 from guardian.model.evidence import Restored
 from guardian.model.protection import FilesSource, SqliteSource
 from guardian.model.reason import reason
-from guardian.node import Node, require_space
+from guardian.node import Node
 from guardian.restic.client import RestoreRequest
+from guardian.scratch import require_space
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ class Dump(Protocol):
 class ProofContext:
     """What a proof may use: a private directory that is removed afterwards, and the stop flag.
 
+    ``folder`` is removed on every exit and swept at the next start after a crash (Node.scratch). When we are root it
+    lies outside the state directory and every directory on the way lets others pass (0711), so that the servant of
+    :mod:`guardian.sources.servant` reaches the sub-directories that are given to it (chown, 0700): nothing need be
+    made in /tmp but a socket directory, should ``folder`` be too long for one.
+
     ``mark(phase)`` notes on the drill's monotonic timeline that a phase began: ``target_ready`` (the scratch server
     answers), ``fetch_start``, ``bytes_done`` (the data is loaded), ``app_started``, ``assertions_ok``.
     """

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from guardian.drill.proofs import Extent, measure
-from guardian.node import _remove
+from guardian.errors import UsageError
+from guardian.scratch import remove, scratch_folder
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_closed_directories_go(folder: Path) -> None:
         (scratch / name / "deep" / "file").write_text("x")
         (scratch / name / "deep").chmod(mode)
         (scratch / name).chmod(mode)
-    _remove(scratch)
+    remove(scratch)
     assert not scratch.exists()
 
 
@@ -46,13 +47,13 @@ def test_what_a_link_leads_to_keeps_its_mode(folder: Path) -> None:
     (scratch / "d" / "link").symlink_to(live)
     (scratch / "d" / "dangling").symlink_to("nowhere")
     (scratch / "d").chmod(0o500)
-    _remove(scratch)
+    remove(scratch)
     assert not scratch.exists()
     assert stat.S_IMODE(live.stat().st_mode) == 0o444
 
 
 def test_what_somebody_else_removed_is_gone(folder: Path) -> None:
-    _remove(folder / "never")
+    remove(folder / "never")
 
 
 def test_a_closed_directory_is_measured_as_empty(folder: Path) -> None:
@@ -62,3 +63,32 @@ def test_a_closed_directory_is_measured_as_empty(folder: Path) -> None:
     (folder / "file").write_text("xy")
     assert measure(folder) == Extent(1, 2)
     (folder / "closed").chmod(0o700)
+
+
+def test_a_folder_goes_on_every_exit_and_what_a_crash_left_goes_at_the_next_start(tmp_path: Path) -> None:
+    root = tmp_path / "scratch"
+    with scratch_folder(root) as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        (folder / "data").write_text("x")
+    with pytest.raises(RuntimeError), scratch_folder(root) as folder:
+        raise RuntimeError
+    (root / "left-by-a-crash").mkdir()
+    (root / "left-by-a-crash" / "data").write_text("x")
+    with scratch_folder(root) as mine:
+        assert [path for path in root.iterdir() if path.is_dir()] == [mine]
+    assert not list(root.iterdir())
+
+
+def test_a_passable_folder_lets_others_through_but_not_in(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path / "scratch", passable=True) as folder:
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o711, 0o711]
+
+
+def test_scratch_in_a_directory_that_somebody_else_laid_out_is_refused(tmp_path: Path) -> None:
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    (tmp_path / "link").symlink_to(tmp_path)
+    for root in (open_to_all, tmp_path / "link"):
+        with pytest.raises(UsageError), scratch_folder(root):
+            pytest.fail("scratch was made there")

@@ -1,0 +1,98 @@
+"""Room for data that is looked at and thrown away: private directories, gone on every exit, swept after a crash."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from uuid import uuid4
+
+from guardian.durable import Lease, explained, private_dir
+from guardian.errors import StorageFull, UsageError
+from guardian.i18n import _
+
+SHARED = Path("/var/tmp")  # noqa: S108  only ever with a directory of our own in it, and that is looked at before use
+"""Where scratch lies that another user must be able to reach."""
+
+
+@contextmanager
+def scratch_folder(root: Path, expected_bytes: int = 0, *, passable: bool = False) -> Iterator[Path]:
+    """A new directory under ``root`` with a generated name, removed on exit; what crashed runs left there goes first.
+
+    It is private (0700); a ``passable`` one lets others through, not in (0711): what it holds has modes of its own.
+    Raises StorageFull when the disk has less than ``expected_bytes`` left, UsageError when somebody else could have
+    put ``root`` there.
+    """
+    _make_root(root, passable=passable)
+    _sweep(root)
+    require_space(root, expected_bytes)
+    name = uuid4().hex
+    with Lease.acquire(root / f"{name}.lease", "scratch"):
+        folder = root / name
+        folder.mkdir(mode=0o700)
+        try:
+            if passable:
+                folder.chmod(0o711)
+            yield folder
+        finally:
+            remove(folder)
+            (root / f"{name}.lease").unlink(missing_ok=True)
+
+
+def _make_root(root: Path, *, passable: bool) -> None:
+    private_dir(root)
+    with explained(root):
+        status = root.lstat()
+        trusted = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+        if passable and trusted:
+            root.chmod(0o711)
+    if not trusted:
+        raise UsageError(
+            _("others may write to {path}, or it is not ours").format(path=root),
+            _("Name a directory of our own as scratch_dir."),
+        )
+
+
+def require_space(folder: Path, expected_bytes: int) -> None:
+    """Raise StorageFull unless the disk under ``folder`` has ``expected_bytes`` and a little more free."""
+    status = os.statvfs(folder)
+    free = status.f_bavail * status.f_frsize
+    if expected_bytes and free < expected_bytes * 1.02 + (1 << 20):
+        raise StorageFull(
+            _("{folder} has {free} bytes free, {needed} are needed").format(
+                folder=folder, free=free, needed=expected_bytes
+            ),
+            _("Free some space, or choose another disk."),
+        )
+
+
+def _sweep(root: Path) -> None:
+    """Remove what crashed runs left behind: directories whose lease nobody holds."""
+    for folder in root.iterdir():
+        if folder.is_dir() and not Lease.held(root / f"{folder.name}.lease"):
+            remove(folder)
+            (root / f"{folder.name}.lease").unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove ``folder`` and what is in it; somebody else may be at it too."""
+    try:
+        rmtree(folder, onerror=_unless_gone)
+    except PermissionError:  # restored directories may be closed, even to their owner
+        _open_up(folder)
+        rmtree(folder, onerror=_unless_gone)
+
+
+def _unless_gone(_function: object, _path: str, error: tuple[type, BaseException, object]) -> None:
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
+
+
+def _open_up(folder: Path) -> None:
+    # Directories only, never what a link leads to: that may be live data.
+    pending = [str(folder)]
+    while pending:
+        os.chmod(path := pending.pop(), 0o700)  # noqa: PTH101
+        with os.scandir(path) as entries:
+            pending += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
