@@ -6,6 +6,9 @@ mean the same in every language.
 
 import gettext
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 DOMAIN = "guardian"
@@ -14,23 +17,40 @@ _LOCALES = Path(__file__).resolve().parent / "locale"
 
 _active: gettext.NullTranslations = gettext.NullTranslations()
 _language = "en"
+_bound: ContextVar[tuple[gettext.NullTranslations, str] | None] = ContextVar("guardian_language", default=None)
 
 
 def use(language: str) -> None:
     """Speak ``language`` (``zh`` or ``en``) from now on, in this process."""
-    global _active, _language  # noqa: PLW0603  one process speaks one language; the hub will bind it per request
+    global _active, _language  # noqa: PLW0603  one process speaks one language; speaking() binds another
     _language = language if language in LANGUAGES else "en"
     locale = LANGUAGES[_language]
-    _active = gettext.translation(DOMAIN, _LOCALES, [locale], fallback=True)
+    _active = _catalogue(_language)
     # click asks the standard library's gettext for its own few words ("Usage:", "Options:").
     gettext.bindtextdomain(DOMAIN, str(_LOCALES))
     gettext.textdomain(DOMAIN)
     os.environ["LANGUAGE"] = locale
 
 
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak ``language`` within the block, in this thread or task alone: for what is made in several languages."""
+    chosen = language if language in LANGUAGES else "en"
+    before = _bound.set((_catalogue(chosen), chosen))
+    try:
+        yield
+    finally:
+        _bound.reset(before)
+
+
+def _catalogue(language: str) -> gettext.NullTranslations:
+    return gettext.translation(DOMAIN, _LOCALES, [LANGUAGES[language]], fallback=True)
+
+
 def language() -> str:
     """The language in use: ``zh`` or ``en``."""
-    return _language
+    bound = _bound.get()
+    return bound[1] if bound else _language
 
 
 def preferred(environ: dict[str, str] | os._Environ[str] = os.environ) -> str:
@@ -43,7 +63,14 @@ def preferred(environ: dict[str, str] | os._Environ[str] = os.environ) -> str:
 
 def _(text: str) -> str:
     """``text`` in the language in use."""
-    return _active.gettext(text)
+    bound = _bound.get()
+    return (bound[0] if bound else _active).gettext(text)
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """``one`` or ``many``, whichever ``count`` asks for, in the language in use."""
+    bound = _bound.get()
+    return (bound[0] if bound else _active).ngettext(one, many, count)
 
 
 def N_(text: str) -> str:  # noqa: N802  the field's name for "mark, translate later"
