@@ -127,7 +127,7 @@ class SqliteJob:
                 ) from error
             code = "sqlite-busy" if "locked" in str(error) else "source-unreadable"
             raise SourceFailed(reason(code, path=self._spec.path, error=str(error)[:200])) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeError) as error:  # a name that is no UTF-8, in a message about damage
             raise SourceFailed(reason("sqlite-corrupt", path=self._spec.path, error=str(error)[:200])) from error
 
     def digest(self) -> StreamDigest:

@@ -126,6 +126,16 @@ def test_a_damaged_page_is_seen_before_it_is_sent(tmp_path: Path, context: Sourc
     assert not sent
 
 
+def test_damage_with_a_name_that_is_no_utf_8(tmp_path: Path, context: SourceContext) -> None:
+    """SQLite's own message about it cannot be decoded either; that is the source's failure, not an error of ours."""
+    path = tmp_path / "x.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "create table t (x); pragma writable_schema = on; update sqlite_schema set name = cast(x'ff00fe' as text)"
+        )
+    assert failure(sqlite(path), context, feed=True) == "sqlite-corrupt"
+
+
 def test_a_locked_database(tmp_path: Path, context: SourceContext) -> None:
     path = tmp_path / "x.db"
     database(path, "delete")
