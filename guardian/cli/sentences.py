@@ -33,6 +33,7 @@ SENTENCES: dict[str, str] = {
     "source-shrunk": N_("the source shrank from {before} to {after} files since the last backup"),
     "parent-missing": N_("the last snapshot {snapshot} is gone from the repository; everything was read again"),
     "snapshot-not-listed": N_("restic reported a snapshot that the repository does not list"),
+    "decoder-failed": N_("our own decoder could not look at the backup ({why}), so restic was asked instead"),
     "no-summary": N_("restic ended without a summary"),
     "stream-length-differs": N_("restic took {found} of the {expected} bytes the producer wrote"),
     "repository-changed": N_("this is another repository: expected {expected}, found {found}"),
@@ -80,6 +81,15 @@ SENTENCES: dict[str, str] = {
         "the sample says nothing of files like these: {count} that were drawn were too large, changing or unreadable"
     ),
     "sample-small": N_("{drawn} files prove less than asked: to rule out that {max_loss} are bad takes {needed}"),
+    # restored databases
+    "rows-differ": N_("{table} came back with {found} rows, the receipt counts {expected}"),
+    "table-missing": N_("the table {table} did not come back"),
+    "tables-differ-more": N_("{count} more tables came back otherwise than the receipt says"),
+    "rows-unknown": N_("the receipt holds no row counts to compare with"),
+    "table-unreadable": N_("the table {table} that came back cannot be read: {error}"),
+    "foreign-keys-violated": N_("{count} rows refer to rows that are not there"),
+    "assertion-failed": N_("the assertion does not hold: {sql} ({why})"),
+    "newest-unknown": N_("the newest business record is not known: {sql} ({why})"),
     # what the doctor found
     "configuration-read": N_("host {host} of {tenant}, sources: {targets}"),
     "restic-found": N_("version {version}, {path}"),
