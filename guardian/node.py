@@ -21,6 +21,7 @@ from guardian.ledger.heads import Heads
 from guardian.ledger.store import Log
 from guardian.model.events import Remark, Reporter
 from guardian.model.reader import Reader
+from guardian.model.secret import Secret
 from guardian.proc import Limits, Stop, which
 from guardian.restic.capability import Capability, probe
 from guardian.restic.client import Access, Restic
@@ -58,12 +59,16 @@ class Node:
 
     # keys and log
 
-    def keys(self) -> KeyStore:
-        """The keys of this node: files in the state directory, or secrets the configuration refers to."""
+    def keys(self, *, given: bool = True) -> KeyStore:
+        """The keys of this node: files in the state directory, or secrets the configuration refers to.
+
+        Without ``given`` no password the configuration refers to is looked at: for who needs none, or must not.
+        """
         config, base = self.loaded.config, self.loaded.base
-        given = {r.key: resolve(r.spec.password, base) for r in self.loaded.repositories() if r.spec.password}
+        named = [(r.key, r.spec.password) for r in self.loaded.repositories()] if given else []
+        passwords = {key: resolve(reference, base) for key, reference in named if reference}
         signing = resolve(config.signing_key, base) if config.signing_key else None
-        return KeyStore(self.state, signing=signing, passwords=given)
+        return KeyStore(self.state, signing=signing, passwords=passwords)
 
     @property
     def origin(self) -> str:
@@ -81,14 +86,14 @@ class Node:
         Raises EvidenceInvalid when it does not hold together or is gone, ConfigError when ``guardian init`` never made
         it.
         """
-        log = Log.open_for_append(self.existing_log(), self.keys().signing_key())
+        log = Log.open_for_append(self.existing_log(), self.keys(given=False).signing_key())
         for repair in log.repairs:
             self.report(Remark(repair.reason("warning")))
         return log
 
     def read_log(self) -> Log:
         """The log as its checkpoint stands, for reading: nothing is mended, nothing written. Raises as :meth:`log`."""
-        return Log.open(self.existing_log(), self.keys().verify_key())
+        return Log.open(self.existing_log(), self.keys(given=False).verify_key())
 
     def existing_log(self) -> Path:
         """Where the log lies, when there is one. Raises EvidenceInvalid when there was one, else ConfigError."""
@@ -103,7 +108,7 @@ class Node:
 
     def had_log(self) -> bool:
         """Whether there must be a log: repositories are put on record only once there is one."""
-        keys = self.keys()
+        keys = self.keys(given=False)
         return any(keys.record(repository.key) for repository in self.loaded.repositories())
 
     def heads(self, log: Log) -> Heads:
@@ -133,17 +138,18 @@ class Node:
         """What the installed restic can do."""
         return probe(which(self.loaded.config.restic.program))
 
-    def restic(self, key: str, lease: Lease | None = None) -> Restic:
+    def restic(self, key: str, lease: Lease | None = None, password: Secret | None = None) -> Restic:
         """The restic program, set up for one repository, after a quick look whether its storage answers at all.
 
-        A hung server would hang restic for ever: StorageUnreachable is raised within seconds instead.
+        With ``password`` this host's own is not looked at. A hung server would hang restic for ever:
+        StorageUnreachable is raised within seconds instead.
         """
         repository = self.loaded.repository(key)
         self.reach(repository)
         settings = self.loaded.config.restic
         grace = settings.stop_grace.total_seconds()
         return Restic(
-            self._access(repository, lease),
+            self._access(repository, lease, password),
             self.capability(),
             clock=self.clock,
             stop=self.stop,
@@ -154,6 +160,22 @@ class Node:
                 grace_seconds=grace,
             ),
         )
+
+    def identity(self, key: str, password: Secret) -> tuple[str, str]:
+        """The id of a repository and of the key in it that ``password`` opens, from its decrypted configuration.
+
+        By our own decoder, or by restic where that has no way. Raises WrongPassword, RepositoryMissing, and what
+        reader and restic raise.
+        """
+        from guardian.decoder.repository import open_repository  # noqa: PLC0415  start-up stays quick
+
+        with self.reader(key) as reader:
+            if reader is not None:
+                record = self.keys(given=False).record(key)
+                opened = open_repository(reader, password, (record and record.restic_key_id) or "")
+                return opened.config.id, opened.key_id
+        restic = self.restic(key, password=password)
+        return restic.config().id, restic.current_key()
 
     @contextmanager
     def reader(self, key: str) -> Iterator[Reader | None]:
@@ -189,16 +211,16 @@ class Node:
 
             reach(repository.s3, cacert=str(repository.cacert) if repository.cacert else None)
 
-    def _access(self, repository: ResolvedRepository, lease: Lease | None) -> Access:
+    def _access(self, repository: ResolvedRepository, lease: Lease | None, password: Secret | None) -> Access:
         spec, settings = repository.spec, self.loaded.config.restic
-        keys = self.keys()
+        keys = self.keys(given=password is None)
         record = keys.record(repository.key)
         cache, temporary = self.state / "cache", self.state / "tmp"
         for folder in (cache, temporary):
             private_dir(folder)
         return Access(
             url=repository.url,
-            password=keys.password(repository.key),
+            password=password or keys.password(repository.key),
             credentials=credentials(spec.credentials, self.loaded.base) if spec.credentials else {},
             cacert=repository.cacert,
             cache_dir=cache if settings.cache else None,

@@ -135,6 +135,10 @@ class KeyStore:
         given = self._passwords.get(repository)
         return given if given is not None else passwords.load(self._path(repository, "password"))
 
+    def password_path(self, repository: str) -> Path:
+        """Where the password of ``repository`` lies, or would, unless the configuration refers to another place."""
+        return self._path(repository, "password")
+
     def forget_password(self, repository: str) -> None:
         """Remove the file of a password that turned out to open nothing.
 

@@ -24,7 +24,7 @@ class Command:
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes | Secret] = field(default_factory=dict)
     cwd: Path | None = None
     lease_fds: tuple[int, ...] = ()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from guardian.clock import Clock, SystemClock
 from guardian.errors import Interrupted, Stalled, ToolFailed, ToolMissing
 from guardian.i18n import _
+from guardian.model.secret import Secret
 from guardian.proc.command import FD, Captured, Command, Finished, Limits
 from guardian.proc.stop import Stop
 from guardian.proc.supervise import Feed, OnBytes, Pipes, Supervision
@@ -154,7 +155,7 @@ def _start(program: str, command: Command, limits: Limits, pipes: Pipes) -> "sub
             memory.append(_in_memory(secret.reveal()))
             environment[name] = f"{FD}{memory[-1]}"
         for name, content in command.files.items():
-            memory.append(_in_memory(content))
+            memory.append(_in_memory(content.reveal() if isinstance(content, Secret) else content))
             argv = [f"{FD}{memory[-1]}" if argument == f"{FD}{name}" else argument for argument in argv]
         guard = [sys.executable, "-I", "-S", "-X", "utf8", _GUARD, *pipes.guard_arguments(), str(limits.grace_seconds)]
         return subprocess.Popen(

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
+from guardian.model.secret import Secret
 from guardian.restic.access import Access
 from guardian.restic.requests import FilesBackup, RestoreRequest, StreamBackup
 from guardian.restic.versions import Capability
@@ -18,7 +19,7 @@ class Call:
     """Arguments after the program's name; ``files`` are contents that arguments name as ``/dev/fd/NAME``."""
 
     arguments: tuple[str, ...]
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes | Secret] = field(default_factory=dict)
 
 
 def general(capability: Capability, access: Access, *, cache: bool = True) -> tuple[str, ...]:
@@ -96,6 +97,11 @@ def dump(snapshot_id: str, path: str) -> Call:
     return Call(("dump", NO_LOCK, "--", snapshot_id, path))
 
 
+def cat_blob(blob_id: str) -> Call:
+    """One blob's bytes to standard output, without a lock."""
+    return Call(("cat", "blob", blob_id, NO_LOCK))
+
+
 def check(read_data: bool) -> Call:
     """Look at the structure, or at every byte. Without a lock: it must not stop a backup."""
     return Call(("check", "--json", NO_LOCK, *(("--read-data",) if read_data else ())))
@@ -112,3 +118,13 @@ UNLOCK = Call(("unlock",))
 def cat_lock(lock_id: str) -> Call:
     """One lock as JSON."""
     return Call(("cat", "lock", lock_id, NO_LOCK))
+
+
+def key_add(password: Secret) -> Call:
+    """Let ``password`` open the repository too; it goes by a descriptor."""
+    return Call(("key", "add", "--new-password-file", "/dev/fd/new-password"), {"new-password": password})
+
+
+def key_remove(key_id: str) -> Call:
+    """Take one key away; restic refuses the one in use."""
+    return Call(("key", "remove", key_id))

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from guardian.clock import Clock, SystemClock
@@ -10,6 +11,7 @@ from guardian.errors import GuardianError, RepositoryDamaged, ToolFailed, UsageE
 from guardian.i18n import _
 from guardian.model.backup import Snapshot
 from guardian.model.redaction import redact
+from guardian.model.secret import Secret
 from guardian.proc import Finished, Limits, Stop, Streams
 from guardian.proc.lines import clean
 from guardian.proc.supervise import Feed, OnBytes
@@ -79,6 +81,35 @@ class Restic:
             raise ToolFailed(_("restic does not say which key is in use"))
         return found
 
+    def key_ids(self) -> tuple[str, ...]:
+        """The full ids of the keys in the repository: how many passwords open it."""
+        return tuple(self._session.answer(argv.LIST_KEYS).stdout.decode("ascii", "replace").split())
+
+    def key_add(self, password: Secret) -> str:
+        """Let ``password`` open the repository too; the full id of its key, once a restic has opened it so.
+
+        Never tried again. ``password`` is masked from now on wherever Guardian speaks.
+        """
+        session = self._session
+        access = replace(session.access, password=password, key_hint=None)
+        opened = Restic(access, self.capability, clock=session.clock, stop=session.stop, limits=session.limits)
+        session.answer(argv.key_add(password))
+        return opened.current_key()
+
+    def key_remove(self, key_id: str) -> None:
+        """Take the key ``key_id`` (a full id) away; one that is not there is no error.
+
+        Takes the right to delete objects and the repository for itself alone. Raises UsageError for the key in use,
+        ToolFailed when the key is still there afterwards.
+        """
+        if key_id == self.current_key():
+            raise UsageError(_("key {key} is the one in use: it stays").format(key=key_id[:16]))
+        if key_id not in self.key_ids():
+            return
+        self._session.answer(argv.key_remove(key_id))
+        if key_id in self.key_ids():
+            raise ToolFailed(_("restic did not remove key {key}").format(key=key_id[:16]))
+
     # saving
 
     def backup_files(
@@ -130,11 +161,14 @@ class Restic:
 
     # looking
 
-    def snapshots(self, *ids: str, tags: tuple[str, ...] = ()) -> SnapshotList:
-        """Snapshots, all or those of ``ids``, that have every one of ``tags``. An unknown id is simply not listed."""
+    def snapshots(self, *ids: str, tags: tuple[str, ...] = (), cache: bool = True) -> SnapshotList:
+        """Snapshots, all or those of ``ids``, that have every one of ``tags``. An unknown id is simply not listed.
+
+        Without ``cache`` what the storage has now is told, not what it had when it was last asked.
+        """
         call = argv.snapshots(ids, tags)
-        found = self._session.retrying(lambda: self._listed(call, cache=True))
-        if found.unreadable and self._session.cache_may_lie:
+        found = self._session.retrying(lambda: self._listed(call, cache=cache))
+        if cache and found.unreadable and self._session.cache_may_lie:
             found = self._session.retrying(lambda: self._listed(call, cache=False))
         return found
 
@@ -206,6 +240,10 @@ class Restic:
         self._session.refuse_stopped(finished)
         if finished.returncode != 0:
             raise classify(finished.stderr, finished.returncode, self.capability)
+
+    def blob(self, blob_id: str) -> bytes:
+        """The content of one blob, by its id. Raises RepositoryDamaged when restic cannot give it, and typed errors."""
+        return self._session.answer(argv.cat_blob(blob_id)).stdout
 
     # locks
 
