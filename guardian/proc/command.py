@@ -16,9 +16,9 @@ class Command:
 
     ``argv[0]`` is a path or a name looked up in PATH. ``environment`` is added to the allow-list and holds nothing
     secret. ``secrets`` maps the name of a variable to a secret: the variable holds ``/dev/fd/N``, a file in memory
-    that the program may open as often as it likes. ``files`` does the same for arguments: an argument that is exactly
-    ``/dev/fd/NAME`` becomes the descriptor of ``files[NAME]``. ``lease_fds`` are inherited by the guard and the
-    program, so that a lease is held until both are gone.
+    that the program may open as often as it likes. ``files`` does the same for arguments: one that is exactly
+    ``/dev/fd/NAME``, or ends with ``=/dev/fd/NAME``, gets the descriptor of ``files[NAME]``. ``lease_fds`` are
+    inherited by the guard and the program, so that a lease is held until both are gone.
     """
 
     argv: tuple[str, ...]

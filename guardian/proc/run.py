@@ -156,7 +156,7 @@ def _start(program: str, command: Command, limits: Limits, pipes: Pipes) -> "sub
             environment[name] = f"{FD}{memory[-1]}"
         for name, content in command.files.items():
             memory.append(_in_memory(content.reveal() if isinstance(content, Secret) else content))
-            argv = [f"{FD}{memory[-1]}" if argument == f"{FD}{name}" else argument for argument in argv]
+            argv = [_with_descriptor(argument, f"{FD}{name}", memory[-1]) for argument in argv]
         guard = [sys.executable, "-I", "-S", "-X", "utf8", _GUARD, *pipes.guard_arguments(), str(limits.grace_seconds)]
         return subprocess.Popen(
             [*guard, *argv],
@@ -175,10 +175,18 @@ def _start(program: str, command: Command, limits: Limits, pipes: Pipes) -> "sub
             os.close(fd)
 
 
+def _with_descriptor(argument: str, placeholder: str, fd: int) -> str:
+    if argument == placeholder or argument.endswith(f"={placeholder}"):
+        return argument.removesuffix(placeholder) + f"{FD}{fd}"
+    return argument
+
+
 def _in_memory(content: bytes) -> int:
     """A descriptor of a file in memory that holds ``content``; each opening of ``/dev/fd/N`` starts at its start."""
     fd = os.memfd_create("guardian", os.MFD_CLOEXEC)
     try:
+        # Nobody else reaches it, but its mode says 0777, and database clients ignore option files like that.
+        os.fchmod(fd, 0o600)
         view = memoryview(content)
         while view:
             view = view[os.write(fd, view) :]

@@ -73,6 +73,13 @@ def test_secrets_come_by_descriptor_and_open_twice() -> None:
     assert b"a\0b\n" in said
 
 
+def test_a_file_in_memory_is_an_option_and_its_mode_is_private() -> None:
+    """Database clients take ``--defaults-file=PATH`` in one word, and ignore it when the world may write to it."""
+    script = 'cat "${1#--defaults-file=}"; stat -L -c %a "${1#--defaults-file=}"'
+    said = capture(Command(("sh", "-c", script, "sh", "--defaults-file=/dev/fd/own"), files={"own": b"[client]\n"}))
+    assert said.stdout == b"[client]\n600\n"
+
+
 def test_arguments_pass_unchanged(tmp_path: Path) -> None:
     odd = ["-rf", "--help", "", "a b", "new\nline", os.fsdecode(b"\xff\xfe"), "贵州", "$(id)", "*"]
     said = capture(
