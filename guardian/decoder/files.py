@@ -48,9 +48,13 @@ class File:
 
     def chunk_at(self, offset: int) -> Chunk:
         """The chunk that holds the byte at ``offset``. Raises IndexError outside the file."""
+        return self.chunk(self.number_at(offset))
+
+    def number_at(self, offset: int) -> int:
+        """The number, from 0, of the chunk that holds the byte at ``offset``. Raises IndexError outside the file."""
         if not 0 <= offset < self.size:
             raise IndexError(offset)
-        return self.chunk(bisect_right(self._ends, offset))
+        return bisect_right(self._ends, offset)
 
     def chunk(self, number: int) -> Chunk:
         """Chunk ``number``, from 0."""

@@ -33,7 +33,8 @@ def staging() -> ModuleType:
 def original(staging: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The host that all stages are copies of. Not to be broken itself."""
     root = tmp_path_factory.mktemp("original")
-    return staging.prepare(_module(_HERE.parent / "site.py").make(root))
+    cheapen = _module(_HERE.parent / "cheap.py").cheapen
+    return staging.prepare(_module(_HERE.parent / "site.py").make(root), cheapen)
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """A host that has backed up, copied as often as tests need one to break, and the tools to break it with.
 
 Making a repository and two backups takes ten seconds; copying the result takes none. And each start of restic spends
-half a second on deriving its key: :func:`cheapen` writes the same master key down under a cheaper derivation, once.
+half a second on deriving its key, unless it is cheapened (tests/cheap.py).
 Everything else is what a real ``guardian init`` and two real ``guardian backup`` left.
 """
 
-import base64
 import hashlib
 import json
 import os
@@ -13,14 +12,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 PATIENCE = 60.0
 
@@ -195,53 +191,7 @@ def digest(root: Path) -> str:
     return found.hexdigest()
 
 
-def cheapen(site: Any) -> None:
-    """Write the repository's master key under the cheapest key derivation restic takes, in the place of the old one.
-
-    The format is that of restic's design document: scrypt gives 64 bytes, AES-256-CTR with Poly1305-AES seals.
-    """
-    password = (site.state / "keys" / "main.password").read_bytes().rstrip(b"\n")
-    (old,) = (site.repository / "keys").iterdir()
-    key = json.loads(old.read_bytes())
-    master = _open(base64.b64decode(key["data"]), _derive(password, key))
-    key |= {"N": 2, "r": 8, "p": 1}
-    key["data"] = base64.b64encode(_seal(master, _derive(password, key))).decode()
-    text = json.dumps(key).encode()
-    old.unlink()
-    new = old.with_name(hashlib.sha256(text).hexdigest())
-    new.write_bytes(text)
-    record = site.state / "keys" / "main.json"
-    record.write_text(record.read_text().replace(old.name, new.name))
-
-
-def _derive(password: bytes, key: dict[str, Any]) -> bytes:
-    salt = base64.b64decode(key["salt"])
-    work = {"n": key["N"], "r": key["r"], "p": key["p"]}
-    return hashlib.scrypt(password, salt=salt, dklen=64, maxmem=1 << 30, **work)
-
-
-def _open(sealed: bytes, keys: bytes) -> bytes:
-    nonce, text, tag = sealed[:16], sealed[16:-16], sealed[-16:]
-    assert _tag(text, nonce, keys) == tag
-    return _stream(text, nonce, keys)
-
-
-def _seal(text: bytes, keys: bytes) -> bytes:
-    nonce = os.urandom(16)
-    hidden = _stream(text, nonce, keys)
-    return nonce + hidden + _tag(hidden, nonce, keys)
-
-
-def _stream(text: bytes, nonce: bytes, keys: bytes) -> bytes:
-    return Cipher(algorithms.AES(keys[:32]), modes.CTR(nonce)).encryptor().update(text)
-
-
-def _tag(text: bytes, nonce: bytes, keys: bytes) -> bytes:
-    masked = Cipher(algorithms.AES(keys[32:48]), modes.ECB()).encryptor().update(nonce)
-    return Poly1305.generate_tag(keys[48:64] + masked, text)
-
-
-def prepare(site: Any) -> Stage:
+def prepare(site: Any, cheapen: Callable[[Any], None]) -> Stage:
     """Initialise ``site`` and back up its documents twice, with a change in between."""
     del site.config["systems"]["app"]["sources"]["db"]
     site.write()
