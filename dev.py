@@ -31,7 +31,20 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements" / "dev.lock"
 LOCALE = ROOT / "guardian" / "locale"
-SYSTEM = {"try": ("restic",), "check": ("restic", "strace")}  # program and Debian package share their names
+# What each verb needs from the system: a Debian package, and where one sees that its part is there: programs by name,
+# or paths below the root of the file system (with wild cards). One of them is enough.
+SYSTEM: dict[str, dict[str, tuple[str, ...]]] = {
+    "try": {"restic": ("restic",)},
+    "check": {
+        "restic": ("restic",),
+        "strace": ("strace",),
+        "postgresql": ("initdb", "usr/lib/postgresql/*/bin/initdb"),
+        "mariadb-server": ("mariadbd", "usr/sbin/mariadbd"),
+        "chromium": ("chromium", "google-chrome"),
+        "fonts-wqy-microhei": ("usr/share/fonts/**/wqy-microhei.ttc", "usr/share/fonts/**/NotoSansCJK*"),
+        "poppler-utils": ("pdftotext",),
+    },
+}
 NO_PROGRAMS = {"format", "lint", "types", "walls", "generated", "wheel"}  # the checks that need none of them
 
 GENERATED = """
@@ -55,7 +68,7 @@ CHECKS: dict[str, tuple[str, list[str]]] = {
 LAYERS: dict[str, tuple[str, list[str]]] = {
     **{
         layer: (f"{layer} tests (pytest)", ["pytest", f"tests/{layer}"])
-        for layer in ("unit", "contract", "integration", "fault", "acceptance")
+        for layer in ("unit", "contract", "integration", "fault", "acceptance", "browser")
     },
     "wheel": ("wheel in a fresh environment (pytest)", ["pytest", "tests/acceptance/test_wheel.py"]),
 }
@@ -136,11 +149,18 @@ def quietly(argv: list[str]) -> bool:
 # --- Set-up ------------------------------------------------------------------------------------------------
 
 
-def missing_packages(programs: tuple[str, ...]) -> list[str]:
-    """Debian packages with ``programs``, and with what .venv is made of, that this machine lacks."""
+def is_there(mark: str) -> bool:
+    """Whether this machine has ``mark``: a path pattern below /, or the name of a program."""
+    if "/" in mark:
+        return any(Path("/").glob(mark))
+    return shutil.which(mark) is not None
+
+
+def missing_packages(needed: dict[str, tuple[str, ...]]) -> list[str]:
+    """Debian packages of ``needed`` (see SYSTEM), and of what .venv is made of, that this machine lacks."""
     # A Debian Python without python3-venv has the venv module, but not the ensurepip it relies on.
     venv = [] if venv_works() or importlib.util.find_spec("ensurepip") else ["python3-venv"]
-    return venv + [program for program in programs if shutil.which(program) is None]
+    return venv + [package for package, marks in needed.items() if not any(map(is_there, marks))]
 
 
 def install_system_packages(packages: list[str], *, verbose: bool) -> None:
@@ -205,9 +225,9 @@ def up_to_date(name: str, inputs: list[Path], install: Callable[[str], None]) ->
     stamp.write_text(digest.hexdigest(), "utf-8")
 
 
-def set_up(programs: tuple[str, ...], *, verbose: bool) -> None:
+def set_up(needed: dict[str, tuple[str, ...]], *, verbose: bool) -> None:
     """Bring ``.venv`` and the system packages to what is needed; quick when nothing has changed."""
-    if packages := missing_packages(programs):
+    if packages := missing_packages(needed):
         install_system_packages(packages, verbose=verbose)
     if os.path.lexists(VENV) and not VENV.is_dir():
         raise MissingError(f"{VENV} is in the way: it is not a folder; move it elsewhere")
@@ -359,13 +379,13 @@ def main() -> int:
         parser().error(f"unrecognized arguments: {' '.join(rest)}")
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever the terminal's encoding
     try:
-        programs = SYSTEM.get(options.verb, ())
+        needed = SYSTEM.get(options.verb, {})
         if options.verb == "check" and options.only and NO_PROGRAMS.issuperset(options.only):
-            programs = ()
+            needed = {}
         # A lock file or a catalogue may be the very thing that keeps the set-up from working: ask for the tool only.
         tool = {"lock": "uv", "messages": "pybabel"}.get(options.verb)
         if tool is None or not (VENV / "bin" / tool).is_file():
-            set_up(programs, verbose=options.verbose)
+            set_up(needed, verbose=options.verbose)
         verbs: dict[str, Callable[[], int]] = {
             "try": lambda: demo([word for word in rest if word != "--"]),
             "check": lambda: check(options.only, verbose=options.verbose),
