@@ -21,7 +21,11 @@ PHASES = {
     "confirm": N_("checking"),
     "presence": N_("D0 receipts against snapshots"),
     "structure": N_("D1 structure of the repository"),
+    "open": N_("opening the repository"),
+    "packs": N_("D2 stored packs"),
     "restore": N_("restoring"),
+    "second-path": N_("the same by restic"),
+    "application": N_("D4 loading the data"),
     "compare": N_("comparing"),
     "log": N_("verifying the log"),
 }

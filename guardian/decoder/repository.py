@@ -22,6 +22,7 @@ from guardian.decoder.files import File
 from guardian.decoder.index import Index, Pack
 from guardian.decoder.indexfile import Loaded as LoadedIndex
 from guardian.decoder.packs import PackReport
+from guardian.decoder.places import DATA
 from guardian.decoder.seal import Key
 from guardian.decoder.snapshots import FOLDER, Snapshot
 from guardian.decoder.snapshots import read as read_snapshot
@@ -116,6 +117,10 @@ class Loaded:
     def file(self, node: Node) -> File:
         """D3: the content of the file ``node``, by byte ranges. Raises Damage when the index lacks a chunk of it."""
         return File(self._data, node)
+
+    def chunk(self, blob_id: bytes) -> bytes | memoryview:
+        """The content of one chunk of a file, verified. Raises Damage, and what the reader raises."""
+        return self._data.load(DATA, blob_id)
 
     def check_structure(
         self,

@@ -4,6 +4,7 @@ Sources: binomial zero-failure sampling (n ≥ ln(1−C)/ln(1−p)), Clopper and
 and the hypergeometric tail for small frames.
 """
 
+from collections.abc import Sequence
 from math import ceil, comb, exp, lgamma, log, log1p
 
 FINITE_LIMIT = 100_000
@@ -50,6 +51,25 @@ def upper_bound_finite(frame: int, drawn: int, bad: int, confidence: float) -> f
         plausible = _tail(frame, middle, drawn, bad) >= 1 - confidence - 1e-12
         low, high = (middle, high) if plausible else (low, middle - 1)
     return min(1.0, (low + 1) / frame)
+
+
+def of_draws(first: Sequence[bool], more: Sequence[bool], confidence: float) -> float:
+    """The upper bound of the bad fraction after draws with replacement that stopped by what was hit (select.stop).
+
+    ``first`` are the draws that are made in any case (n of them), ``more`` those until the end (t in all); True is bad.
+
+    - All good: 1 − (1−C)^(1/t). That holds although t is random. Let a fraction f be bad and g(t) be the chance that
+      the rule stops at t when only good chunks are hit. Draws are independent, so "stopped at t, all good" has the
+      chance (1−f)^t · g(t). The bound is too low only for t with (1−f)^t < 1−C: together less than (1−C) · Σ g(t).
+    - Some bad: the larger of the Clopper–Pearson bounds after n and after t draws. n is fixed, so the first holds by
+      itself; the second only makes it more careful.
+    - Both together err with at most 1−C: where the first rule errs, t ≥ n good draws in a row were so unlikely that
+      the bound after the first n of them is too low as well, or else f is so small that no bound after n is below it.
+    """
+    drawn = (*first, *more)
+    if not any(drawn):
+        return upper_bound(len(drawn), 0, confidence)
+    return max(upper_bound(len(first), sum(first), confidence), upper_bound(len(drawn), sum(drawn), confidence))
 
 
 def _at_most(bad: int, drawn: int, p: float) -> float:

@@ -1,189 +1,278 @@
-"""D1 and D3: what restic says of the repository's structure, and files that really came back.
+"""D3: files come back bit-exact, by our own decoder, and a smaller sample through the restic program as well.
 
-D3 restores a seeded sample with the restic program and compares it with digests that the backup took at the
-source; a streamed source comes back whole and is compared with what the pump saw. ``full`` brings every file
-back, counts them against the receipt, and has restic read every stored byte.
+What is drawn and read is in :mod:`guardian.drill.sample`; every chunk is held against its name, which the signed tree
+holds; files that the backup took digests of at the source are held against those, a stream against what its producer
+wrote. ``full`` reads every file, counts them against the receipt, and has restic bring all of it back too.
 """
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from guardian.drill import bounds
-from guardian.drill.history import Kept
-from guardian.drill.proofs import compare
-from guardian.drill.restore import restore
-from guardian.drill.select import draw
-from guardian.model.backup import FileDigest, SourceSample, StreamDigest
-from guardian.model.drill import Assurance, DrillCheck
-from guardian.model.events import Phase, Progress
+from guardian.decoder.damage import shown
+from guardian.decoder.repository import Loaded
+from guardian.drill import bounds, program, provenance, sample, secondpath
+from guardian.drill.frame import Files, Item
+from guardian.drill.job import Job
+from guardian.drill.reading import Read, Reading
+from guardian.drill.sample import Hit, Sample, Wish
+from guardian.drill.strata import Drawn
+from guardian.drill.structure import NOT_READ
+from guardian.errors import GuardianError
+from guardian.model.drill import Assurance, DrillCheck, DrillOutcome, worst
+from guardian.model.events import Phase
 from guardian.model.evidence import BackupReceipt
 from guardian.model.reason import Reason, reason
-from guardian.node import Node
-from guardian.restic.client import Restic, RestoreRequest
 
-MAX_SAMPLE = 64
 _NAMED = 20
+NAMED_BYTES = 256 << 20
+"""The longest stream that is compared whole without being asked to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One source whose content is drilled: its receipts, which snapshots are there, and the seed."""
+def drill(job: Job, loaded: Loaded) -> tuple[DrillCheck, GuardianError | None]:
+    """D3 on the newest restore point that is there, and what kept a part of it from being found out.
 
-    node: Node
-    restic: Restic
-    kept: Sequence[Kept]
-    present: set[str]
-    seed: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """How sure the answer must be, and whether everything comes back."""
-
-    confidence: float
-    max_loss: float
-    full: bool
-
-
-def structure(restic: Restic, *, read_data: bool) -> DrillCheck:
-    """``restic check``: every tree, index entry and pack is there; with ``read_data`` also whole.
-
-    Raises the typed error when restic could not tell.
+    Raises RepositoryDamaged when the tree cannot be read as it was, and what the storage raises when nothing at all
+    could be reached.
     """
-    said = restic.check(read_data=read_data)
-    code = "content-damaged" if read_data else "repository-damaged"
-    return DrillCheck(
-        level="D2" if read_data else "D1",
-        name="content" if read_data else "structure",
-        outcome="PASS" if said.ok else "FAIL",
-        reasons=tuple(reason(code, detail=line[:300]) for line in said.errors[:_NAMED]) if not said.ok else (),
+    if job.newest is None or not job.seed:
+        return _check("NOT_RUN", [reason("not-reached", "warning")]), None
+    if job.files is None:
+        why = job.broken or reason("not-reached", "warning")
+        return _check("COULD_NOT_VERIFY" if why.code in NOT_READ else "FAIL", [why]), None
+    found = _Found(job, Reading(job, loaded), job.files, job.newest.receipt)
+    return found.all() if job.ask.full else found.some()
+
+
+def wish(confidence: float, max_loss: float) -> Wish:
+    """What is asked of the sample."""
+    return Wish(confidence, max_loss, NAMED_BYTES)
+
+
+def _check(outcome: DrillOutcome, reasons: Sequence[Reason]) -> DrillCheck:
+    return DrillCheck(level="D3", name="restore", outcome=outcome, reasons=tuple(reasons))
+
+
+@dataclass(slots=True)
+class _Found:
+    """One drill: what is read, and what was found in it."""
+
+    job: Job
+    reading: Reading
+    files: Files
+    receipt: BackupReceipt
+    causes: list[Reason] = field(default_factory=list)
+    """Why anything could not be had: the verdict follows from these."""
+    lost: dict[bytes, Reason] = field(default_factory=dict)
+    """One finding for each path."""
+    reasons: list[Reason] = field(default_factory=list)
+    outcomes: list[DrillOutcome] = field(default_factory=list)
+
+    # a sample
+
+    def some(self) -> tuple[DrillCheck, GuardianError | None]:
+        """Read the sample."""
+        job, started = self.job, self.job.node.clock.monotonic()
+        drawn = sample.draw(self.reading.loaded, self.files, job.seed, wish(job.ask.confidence, job.ask.max_loss))
+        job.node.report(Phase("restore", job.target.ref))
+        hits = (hit.key for hit in (*drawn.hits, *drawn.parts) if hit.cause is None)
+        chunks = self.reading.chunks(hits)
+        whole = {item.number: (item, read) for item, read in self.reading.files(drawn.whole, _sum(drawn.whole))}
+        self._nothing_reached()
+        bad = [self._hit(hit, chunks) for hit in drawn.hits]
+        for hit in drawn.parts:
+            self._hit(hit, chunks)
+        bad_files = {number for number, (item, read) in whole.items() if self._file(item, read)}
+        differing = provenance.differences(self.files, self.receipt, {i.path: read for i, read in whole.values()})
+        seconds = job.node.clock.monotonic() - started
+        second = secondpath.compare(job, drawn, list(whole.values()), chunks)
+        self._say_holes()
+        self.reasons += [*differing, *second.reasons, *self._remarks(drawn)]
+        self.outcomes.append(second.outcome)
+        assurances = [_headline(drawn, bad, self.files.bytes, job.ask.confidence), *self._strata(drawn, bad_files)]
+        measured: dict[str, int | float | str] = {
+            "frame_files": len(self.files),
+            "frame_bytes": self.files.bytes,
+            "draws": len(drawn.hits),
+            "distinct_chunks": len({hit.key for hit in drawn.hits}),
+            "distinct_packs": len({hit.pack for hit in drawn.hits if hit.pack}),
+            "files": len(whole),
+            "compared": provenance.compared(self.files, whole),
+            "bytes_read": self.reading.total,
+            "seconds": round(seconds, 3),
+            "second_files": second.files,
+            "second_blobs": second.blobs,
+            "second_bytes": second.bytes,
+            "second_seconds": second.seconds,
+        }
+        return self._judged("restore", measured, assurances, drawn.sha256), second.error
+
+    def _hit(self, hit: Hit, chunks: dict[bytes, Read]) -> bool:
+        """Whether a chunk is bad; what is unreadable is."""
+        cause = hit.cause or chunks[hit.key].cause
+        if cause is not None:
+            self._lose(hit.path, hit.start, cause)
+        return cause is not None
+
+    def _file(self, item: Item, read: Read) -> bool:
+        if read.cause is not None:
+            self._lose(item.path, read.at, read.cause)
+        return read.cause is not None
+
+    def _lose(self, path: bytes, at: int, cause: Reason) -> None:
+        self.causes.append(cause)
+        if path not in self.lost:
+            doubt = cause.code in NOT_READ
+            named = {name: cause.args[name] for name in ("pack", "blob", "object") if name in cause.args}
+            code, severity = ("file-not-read", "warning") if doubt else ("file-lost", "critical")
+            args = {**named, "path": shown(path), "at": at, "why": cause.code}
+            self.lost[path] = Reason.model_validate({"code": code, "severity": severity, "args": args})
+
+    def _nothing_reached(self) -> None:
+        """Raise the storage's own error when nothing could be reached at all: that says nothing of what lies there."""
+        if self.reading.silence is not None and not self.reading.reached:
+            raise self.reading.silence
+
+    def _say_holes(self) -> None:
+        for damage in self.files.holes:
+            self.causes.append(damage.reason)
+            self.reasons.append(damage.reason)
+
+    def _remarks(self, drawn: Sample) -> Iterable[Reason]:
+        """What the sample leaves out, said."""
+        if drawn.largest_read:
+            size = drawn.strata.largest_size
+            yield reason("largest-in-part", "info", bytes=drawn.largest_read, size=size)
+        if self.files.critical_left:
+            read = len(self.files.critical)
+            yield reason("critical-capped", "info", read=read, count=read + self.files.critical_left)
+        if (stream := self.receipt.stream) and stream.bytes > NAMED_BYTES:
+            yield reason("stream-by-chunks", "info", path=shown(stream.path), bytes=stream.bytes)
+        taken = self.receipt.sample
+        if taken and (left_out := taken.too_large + taken.unstable + taken.unreadable + taken.cut):
+            yield reason("sample-leaves-out", "info", count=left_out, frame=taken.frame)
+
+    def _strata(self, drawn: Sample, bad: set[int]) -> list[Assurance]:
+        confidence = self.job.ask.confidence
+        found = [_of_stratum(one, bad, confidence) for one in drawn.strata.drawn if one.stratum != "large"]
+        critical = self.files.critical
+        if critical and not self.files.critical_left:
+            lost = sum(number in bad for number in critical)
+            found.append(_census("files", len(critical), lost, confidence, "critical"))
+        return found
+
+    # everything
+
+    def all(self) -> tuple[DrillCheck, GuardianError | None]:
+        """Read every file, count what there is against the receipt, and have restic bring all of it back too."""
+        job, started = self.job, self.job.node.clock.monotonic()
+        job.node.report(Phase("restore", job.target.ref))
+        bad_files = bad_bytes = 0
+        named: dict[bytes, Read] = {}
+        for item, read in self.reading.files(self.files.every(self.reading.loaded), self.files.bytes):
+            if item.path in self.files.named:
+                named[item.path] = read
+            if self._file(item, read):
+                bad_files += 1
+                bad_bytes += item.node.size
+        self._nothing_reached()
+        seconds = round(job.node.clock.monotonic() - started, 3)
+        self.reasons += provenance.differences(self.files, self.receipt, named)
+        if not self.receipt.stream:
+            self.reasons += provenance.counted(self.files, self.receipt)
+        self._say_holes()
+        by_restic = program.everything(job, self.receipt)
+        self.reasons += [r for r in by_restic.reasons if r not in self.reasons]
+        self.outcomes.append(by_restic.outcome)
+        if (by_restic.outcome == "FAIL") != bool(self.lost or self._is_bad()):
+            ours, theirs = "FAIL" if self.lost else "PASS", by_restic.outcome
+            self.reasons.append(secondpath.disagree("full-restore", ours, theirs))
+        confidence = job.ask.confidence
+        assurances = [
+            _census("bytes", self.files.bytes, bad_bytes, confidence),
+            _census("files", len(self.files), bad_files, confidence),
+        ]
+        measured: dict[str, int | float | str] = {
+            "frame_files": len(self.files),
+            "frame_bytes": self.files.bytes,
+            "files": len(self.files),
+            "compared": len(named),
+            "bytes_read": self.reading.total,
+            "seconds": seconds,
+            **{f"second_{name}": value for name, value in by_restic.measured.items()},
+        }
+        return self._judged("full-restore", measured, assurances, self.files.sha256), None
+
+    def _is_bad(self) -> bool:
+        return any(r.severity == "critical" for r in self.reasons)
+
+    # the verdict
+
+    def _judged(
+        self, name: str, measured: dict[str, int | float | str], assurances: Sequence[Assurance], digest: str
+    ) -> DrillCheck:
+        named = list(self.lost.values())
+        reasons = [*named[:_NAMED], *self.reasons]
+        if len(named) > _NAMED:
+            reasons.append(reason("files-lost-more", "warning", count=len(named) - _NAMED))
+        if any(r.severity == "critical" for r in (*reasons, *named)):
+            self.outcomes.append("FAIL")
+        elif self.causes:
+            self.outcomes.append("COULD_NOT_VERIFY")
+        return DrillCheck(
+            level="D3",
+            name=name,
+            outcome=worst([*self.outcomes, "PASS"]),
+            reasons=tuple(reasons),
+            measured=measured,
+            assurances=tuple(assurances),
+            sample_sha256=digest,
+        )
+
+
+def _headline(drawn: Sample, bad: Sequence[bool], frame_bytes: int, confidence: float) -> Assurance:
+    """What the sample by bytes says: of a census the lost part itself, else the bound."""
+    if drawn.census:
+        lost = sum(hit.length for hit, is_bad in zip(drawn.hits, bad, strict=True) if is_bad)
+        return _census("bytes", frame_bytes, lost, confidence)
+    return Assurance(
+        unit="bytes",
+        frame=frame_bytes,
+        drawn=len(bad),
+        bad=sum(bad),
+        confidence=confidence,
+        upper=bounds.of_draws(bad[: drawn.needed], bad[drawn.needed :], confidence),
+        method="clopper-pearson",
     )
 
 
-def drill(job: Job, ask: Ask) -> DrillCheck:
-    """D3 on the newest restore point that is there."""
-    newest = next((k.receipt for k in reversed(job.kept) if k.receipt.snapshot_id in job.present), None)
-    if newest is None:
-        return DrillCheck(level="D3", name="restore", outcome="NOT_RUN", reasons=(reason("not-reached", "warning"),))
-    check = _stream(job, newest) if newest.stream else _files(job, newest, ask)
-    if not ask.full:
-        return check
-    whole = structure(job.restic, read_data=True)
-    bad = "FAIL" in (check.outcome, whole.outcome)
-    return check.model_copy(
-        update={
-            "name": "full-restore",
-            "outcome": "FAIL" if bad else check.outcome,
-            "reasons": (*check.reasons, *whole.reasons),
-            "measured": {**check.measured, "content_check": whole.outcome},
+def _census(unit: str, frame: int, bad: int, confidence: float, stratum: str = "") -> Assurance:
+    return Assurance.model_validate(
+        {
+            "unit": unit,
+            "frame": frame,
+            "drawn": frame,
+            "bad": bad,
+            "confidence": confidence,
+            "upper": bad / frame if frame else 0.0,
+            "method": "census",
+            "stratum": stratum,
         }
     )
 
 
-def _stream(job: Job, receipt: BackupReceipt) -> DrillCheck:
-    expected = receipt.stream
-    assert expected is not None  # noqa: S101
-    started = job.node.clock.monotonic()
-    sink = _Hasher(job, expected)
-    job.restic.dump(receipt.snapshot_id, expected.path, sink)
-    same = (sink.bytes, sink.hexdigest()) == (expected.bytes, expected.sha256)
-    return DrillCheck(
-        level="D3",
-        name="restore",
-        outcome="PASS" if same else "FAIL",
-        reasons=() if same else (reason("stream-differs", path=expected.path),),
-        measured={"files": 1, "bytes": sink.bytes, "seconds": round(job.node.clock.monotonic() - started, 3)},
-    )
-
-
-class _Hasher:
-    def __init__(self, job: Job, expected: StreamDigest) -> None:
-        self._job, self._expected, self._hash, self.bytes = job, expected, hashlib.sha256(), 0
-
-    def __call__(self, chunk: bytes) -> None:
-        self._hash.update(chunk)
-        self.bytes += len(chunk)
-        self._job.node.report(Progress(self.bytes, self._expected.bytes))
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
-
-
-def _files(job: Job, receipt: BackupReceipt, ask: Ask) -> DrillCheck:
-    frame = receipt.sample.frame if receipt.sample else 0
-    drawn = draw(receipt.sample.files if receipt.sample else (), job.seed, MAX_SAMPLE)
-    # What holds no file at all comes back whole at no cost.
-    whole = ask.full or receipt.counts.files == 0
-    if not drawn and not whole:
-        return DrillCheck(
-            level="D3", name="restore", outcome="COULD_NOT_VERIFY", reasons=(reason("nothing-to-compare", "warning"),)
-        )
-    started = job.node.clock.monotonic()
-    expected = receipt.counts.bytes if whole else sum(f.size for f in drawn)
-    with job.node.scratch(expected) as scratch:
-        request = RestoreRequest(
-            snapshot_id=receipt.snapshot_id,
-            target=scratch,
-            includes=() if whole else tuple(f.path for f in drawn),
-            expected_bytes=expected,
-            lock=False,
-        )
-        came = restore(job.restic, request, receipt, job.node.report, job.node.heed)
-        different = _compared(job, scratch, drawn)
-    bad = len({r.args.get("path") for r in different})
-    reasons = [*came.reasons, *different[:_NAMED]]
-    assurance = _assurance(frame, len(drawn), bad, ask.confidence) if drawn else None
-    if assurance and not bad and assurance.upper > ask.max_loss and not ask.full:
-        reasons.append(_small(frame, len(drawn), ask))
-    if receipt.sample and (left_out := _left_out(receipt.sample)):
-        reasons.append(reason("sample-leaves-out", "info", count=left_out, frame=frame))
-    return DrillCheck(
-        level="D3",
-        name="restore",
-        outcome="FAIL" if any(r.severity == "critical" for r in reasons) else "PASS",
-        reasons=tuple(reasons),
-        measured={
-            "files": came.extent.files,
-            "bytes": came.extent.bytes,
-            "compared": len(drawn),
-            "seconds": round(job.node.clock.monotonic() - started, 3),
-        },
-        assurances=(assurance,) if assurance else (),
-    )
-
-
-def _compared(job: Job, scratch: Path, drawn: Sequence[FileDigest]) -> list[Reason]:
-    job.node.report(Phase("compare"))
-    total, done = sum(f.size for f in drawn), 0
-
-    def step(size: int) -> None:
-        nonlocal done
-        done += size
-        job.node.heed()
-        job.node.report(Progress(done, total))
-
-    return compare(scratch, drawn, step)
-
-
-def _assurance(frame: int, drawn: int, bad: int, confidence: float) -> Assurance:
+def _of_stratum(drawn: Drawn, bad: set[int], confidence: float) -> Assurance:
+    lost = sum(number in bad for number in drawn.numbers)
     return Assurance(
         unit="files",
-        frame=frame,
-        drawn=drawn,
-        bad=bad,
+        frame=drawn.frame,
+        drawn=len(drawn.numbers),
+        bad=lost,
         confidence=confidence,
-        upper=bounds.upper_bound_finite(frame, drawn, bad, confidence),
-        method="hypergeometric" if frame <= bounds.FINITE_LIMIT else "clopper-pearson",
+        upper=bounds.upper_bound_finite(drawn.frame, len(drawn.numbers), lost, confidence),
+        method="hypergeometric" if drawn.frame <= bounds.FINITE_LIMIT else "clopper-pearson",
+        stratum=drawn.stratum,
     )
 
 
-def _left_out(sample: SourceSample) -> int:
-    """Files the backup drew and could not take a digest of: too large, changing, or not to be read again."""
-    return sample.too_large + sample.unstable + sample.unreadable + sample.cut
-
-
-def _small(frame: int, drawn: int, ask: Ask) -> Reason:
-    needed = min(frame, bounds.needed(ask.max_loss, ask.confidence))
-    return reason("sample-small", "info", drawn=drawn, needed=needed, max_loss=f"{100 * ask.max_loss:g} %")
+def _sum(items: Iterable[Item]) -> int:
+    return sum(item.node.size for item in items)

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from guardian.drill.presence import Expectation
 from guardian.model.backup import Target
-from guardian.model.evidence import BackupReceipt, NoBackup
+from guardian.model.evidence import BackupReceipt, DrillResult, NoBackup
 
 if TYPE_CHECKING:
     from guardian.ledger.store import Log
@@ -29,10 +29,16 @@ class History:
     failed_runs: frozenset[str]
     size: int = 0
     """How many entries the log had."""
+    drills: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    """The leaf hash of each source's newest drill."""
 
     def of(self, target: Target) -> tuple[Kept, ...]:
         """The receipts of ``target``."""
         return self.receipts.get((target.system, target.source, target.key), ())
+
+    def last_drill(self, target: Target) -> str | None:
+        """The leaf hash of the newest drill of ``target``; None when it was never drilled."""
+        return self.drills.get((target.system, target.source, target.key))
 
     def snapshots(self) -> frozenset[str]:
         """Every snapshot that has a receipt, of whatever source."""
@@ -49,6 +55,7 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
     ``heed()`` is called for every entry, and may end it by raising.
     """
     receipts: dict[tuple[str, str, str], list[Kept]] = defaultdict(list)
+    drills: dict[tuple[str, str, str], str] = {}
     failed = set()
     for entry in log.entries(start):
         heed()
@@ -57,6 +64,8 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
                 receipts[said.system, said.source, said.repository].append(Kept(said, entry.leaf_hash.hex()))
             case NoBackup() as said:
                 failed.add(said.run_id)
+            case DrillResult() as said:
+                drills[said.system, said.source, said.repository] = entry.leaf_hash.hex()
             case _:
                 pass
-    return History({key: tuple(kept) for key, kept in receipts.items()}, frozenset(failed), log.size)
+    return History({key: tuple(kept) for key, kept in receipts.items()}, frozenset(failed), log.size, drills)

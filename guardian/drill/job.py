@@ -5,9 +5,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from guardian.decoder.repository import Loaded
+from guardian.drill.frame import Files
 from guardian.drill.history import Kept
-from guardian.model.backup import Target
+from guardian.model.backup import Snapshot, Target
 from guardian.model.reader import Reader
+from guardian.model.reason import Reason
 from guardian.node import Node
 from guardian.restic.client import Restic
 
@@ -26,7 +28,10 @@ class Opened:
     """One repository: read by our own decoder first, and by the restic program as the second path.
 
     ``reader`` and ``loaded`` are None where the decoder has no way to the storage (sftp, rest, rclone …): restic is
-    then the only path, and every check says so.
+    then the only path, and every check says so. Work is given to ``executor`` and to nothing else.
+
+    ``snapshots`` are those the repository has, oldest first; ``unreadable`` says of each file that should be one and
+    cannot be read why; ``disagreements`` are where decoder and restic said different things.
     """
 
     key: str
@@ -35,13 +40,18 @@ class Opened:
     reader: Reader | None
     loaded: Loaded | None
     executor: Executor
+    snapshots: tuple[Snapshot, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    disagreements: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One source under drill. ``newest`` is the newest restore point with a receipt that is still there.
 
-    ``seed`` is empty before the plan is in the log; nothing may be drawn then.
+    ``seed`` is empty before the plan is in the log, and when there is nothing to plan for; nothing may be drawn then.
+    ``files`` is the frame that the plan names; None where the decoder has no way to the storage, or where the tree
+    cannot be walked: ``broken`` says why then.
     """
 
     node: Node
@@ -51,3 +61,6 @@ class Job:
     newest: Kept | None
     ask: Ask
     seed: bytes = b""
+    drill_id: str = ""
+    files: Files | None = None
+    broken: Reason | None = None

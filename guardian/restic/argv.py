@@ -102,9 +102,13 @@ def cat_blob(blob_id: str) -> Call:
     return Call(("cat", "blob", blob_id, NO_LOCK))
 
 
-def check(read_data: bool) -> Call:
-    """Look at the structure, or at every byte. Without a lock: it must not stop a backup."""
-    return Call(("check", "--json", NO_LOCK, *(("--read-data",) if read_data else ())))
+def check(read_data: bool, part: tuple[int, int] | None = None) -> Call:
+    """Look at the structure, at every byte, or at the ``part`` (number, of so many) of the packs.
+
+    Without a lock: it must not stop a backup.
+    """
+    content = (f"--read-data-subset={part[0]}/{part[1]}",) if part else ("--read-data",)
+    return Call(("check", "--json", NO_LOCK, *(content if read_data else ())))
 
 
 CONFIG = Call(("cat", "config", "--json", NO_LOCK))

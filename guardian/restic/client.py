@@ -183,13 +183,14 @@ class Restic:
                 bad.append(clean(json.dumps(document)[:200].encode()))
         return SnapshotList(tuple(good), tuple(bad))
 
-    def check(self, read_data: bool = False) -> CheckReport:
+    def check(self, read_data: bool = False, part: tuple[int, int] | None = None) -> CheckReport:
         """Look whether every part is there; with ``read_data``, whether every byte is what it was.
 
+        ``part`` (number, of so many, at most 256) reads only those packs: by the first byte of their ids.
         Finding damage is an answer. Raises the typed error when restic could not look.
         """
         session = self._session
-        said = session.retrying(lambda: self._checked(argv.check(read_data)))
+        said = session.retrying(lambda: self._checked(argv.check(read_data, part)))
         summary = next((m for line in said[1].splitlines() if isinstance(m := parse(line), CheckSummary)), None)
         lines, returncode = said[0], said[2]
         if returncode == 0:
