@@ -302,13 +302,14 @@ def lock(*, upgrade: bool, verbose: bool) -> int:
 
 
 def extracted_messages() -> Any:
-    """A babel Catalog of every message in the source, click's own included (guardian/locale/click_texts.py)."""
+    """A babel Catalog of every message in the source and its templates; click's own are in locale/click_texts.py."""
     from babel.messages.catalog import Catalog
     from babel.messages.extract import extract_from_dir
 
     keywords: dict[str, Any] = {"_": None, "N_": None, "ngettext": (1, 2)}
     template = Catalog(project="guardian", charset="utf-8")
-    for _file, _line, message, _comments, context in extract_from_dir(ROOT / "guardian", keywords=keywords):
+    methods = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+    for _file, _line, message, _comments, context in extract_from_dir(ROOT / "guardian", methods, keywords=keywords):
         template.add(message, context=context)
     return template
 
@@ -343,8 +344,8 @@ def update_catalogues() -> int:
 
 
 def messages() -> int:
-    """Run :func:`update_catalogues` here when babel is here, otherwise in the virtual environment."""
-    if importlib.util.find_spec("babel"):
+    """Run :func:`update_catalogues` here when babel and jinja2 are here, otherwise in the virtual environment."""
+    if importlib.util.find_spec("babel") and importlib.util.find_spec("jinja2"):
         return update_catalogues()
     again = [str(VENV / "bin" / "python"), "-c", "import dev; dev.update_catalogues()"]
     return subprocess.run(again, check=False, cwd=ROOT).returncode

@@ -1,0 +1,134 @@
+"""Reports that a person looks at: of an evidence pack, or of the drills just done; one HTML file, or the PDF of it.
+
+The file needs nothing but itself: style and pictures are in it, there are no scripts, and it asks no network.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from guardian import __version__, durable
+from guardian.audit import figures, page, summary
+from guardian.audit.facts import PackFacts, Recorded, code_of
+from guardian.audit.samples import MOST, Sample, samples
+from guardian.audit.summary import Say
+from guardian.errors import UsageError
+from guardian.i18n import _, language, speaking
+from guardian.model.drill import DrillLevel
+from guardian.model.evidence import DrillResult
+
+if TYPE_CHECKING:
+    from guardian.drill.run import Drill
+    from guardian.node import Node
+
+DRILLS = 24
+"""Rows of the table of drills."""
+FINDINGS = 40
+SOURCES = 60
+"""Sources in tables."""
+CLAUSES = 200
+EVENTS = 30
+"""The newest events of keys."""
+
+
+def pack_report(facts: PackFacts, lang: str, say: Say | None = None) -> str:
+    """The report of an evidence pack as one HTML document in ``lang`` (``zh`` or ``en``).
+
+    ``say`` turns reasons into sentences of the language in use; default: ``facts.sentence``.
+    """
+    say = say or facts.sentence
+    with speaking(lang):
+        rungs = summary.ladder(facts.drills, [s.id for s in facts.system.sources], summary.source_of)
+        context = {
+            "facts": facts,
+            "system": facts.system,
+            "generated": facts.generated,
+            "version": facts.version,
+            "verdict": summary.verdict(facts, rungs),
+            "rungs": tuple(reversed(rungs)),
+            "proven": [rung.level for rung in rungs if rung.outcome == "PASS"],
+            "samples": samples(facts),
+            "charts": figures.drawings(facts),
+            "sources": _capped(figures.sources(facts), SOURCES),
+            "drills": summary.worth_showing(facts.drills, DRILLS),
+            "drills_more": max(0, len(facts.drills) - DRILLS),
+            "findings": _capped(summary.findings(summary.reasons(facts), say), FINDINGS),
+            "clauses": _capped(facts.clauses, CLAUSES),
+            "key_events": _capped(tuple(reversed(facts.key_events)), EVENTS),
+            "open_points": summary.not_proven(rungs, sampled=bool(facts.assurances)),
+            "say": say,
+            "newest": max((r.at for r in facts.receipts), default=None),
+        }
+        return page.render("pack.html", lang, context)
+
+
+def drills_report(drills: Sequence[Recorded[DrillResult]], about: Mapping[str, Any], say: Say) -> str:
+    """The report of drills just done, in the language in use. ``about``: ``host``, ``tenant``, ``at``, ``log``."""
+    names = list(dict.fromkeys(summary.name_of(recorded.said) for recorded in drills))
+    # What was not asked for is no shortcoming of these drills: only levels that were climbed count.
+    rungs = summary.ladder(drills, names)
+    asked: set[DrillLevel] = {check.level for recorded in drills for check in recorded.said.checks}
+    seen = [
+        (recorded.at, f"{summary.name_of(recorded.said)} {check.level}", why)
+        for recorded in drills
+        for check in recorded.said.checks
+        for why in check.reasons
+    ]
+    statements = [
+        Sample.of(recorded, check)
+        for recorded in drills
+        for check in recorded.said.checks
+        if check.assurances or check.coverage
+    ]
+    context = {
+        **about,
+        "version": __version__,
+        "verdict": summary.judge([rung for rung in rungs if rung.level in asked]),
+        "rungs": tuple(reversed(rungs)),
+        "samples": statements[:MOST],
+        "samples_more": max(0, len(statements) - MOST),
+        "drills": summary.worth_showing(drills, DRILLS),
+        "drills_more": max(0, len(drills) - DRILLS),
+        "findings": _capped(summary.findings(seen, say), FINDINGS),
+        "open_points": summary.not_proven(rungs, sampled=bool(statements)),
+    }
+    return page.render("drills.html", language(), context)
+
+
+def write_drills(path: Path, node: "Node", drills: "Sequence[Drill]", *, say: Say = code_of) -> None:
+    """Write the report of ``drills`` to ``path``: HTML, or PDF by its suffix; an existing file is replaced.
+
+    Raises UsageError for another suffix, ToolMissing when a PDF is asked for and there is no Chromium (the HTML is
+    then written beside it, and the hint says where), and what reading the log raises.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".html", ".pdf"):
+        raise UsageError(_("a report is HTML or PDF, not {suffix}").format(suffix=suffix or path.name))
+    log = node.read_log()
+    recorded = []
+    for drill in drills:
+        if drill.entry is None:
+            continue
+        entry = log.entry(drill.entry)
+        if isinstance(entry.predicate, DrillResult):
+            at = datetime.fromisoformat(entry.predicate.ended)
+            recorded.append(Recorded(entry.index, entry.leaf_hash.hex(), at, entry.predicate))
+    now = node.clock.now()
+    about = {
+        "host": node.host,
+        "tenant": node.tenant,
+        "generated": now,
+        "log": {"origin": log.origin, "size": log.size, "root": log.root_at(log.size).hex(), "key_id": log.key_id},
+    }
+    html = drills_report(recorded, about, say)
+    if suffix == ".html":
+        durable.write_atomic(path, html.encode())
+        return
+    from guardian.audit import pdf  # noqa: PLC0415  only then
+
+    pdf.write_beside(html, path, node)
+
+
+def _capped(rows: Sequence[Any], most: int) -> dict[str, Any]:
+    return {"rows": tuple(rows)[:most], "more": max(0, len(rows) - most)}

@@ -1,0 +1,157 @@
+"""Figures in words: durations, sizes, shares and moments, as both languages write them. Bounds never shrink."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import ceil, floor
+
+from guardian.i18n import N_, _
+from guardian.model.drill import Assurance, Frame
+
+PROVES: dict[str, str] = {
+    "K": N_("the keys open the repository without this host's own copy"),
+    "D0": N_("every expected snapshot is there, fresh, none rolled back"),
+    "D1": N_("every tree, index entry and pack is there"),
+    "D2": N_("stored bytes are intact"),
+    "D3": N_("files come back bit-exact"),
+    "D4": N_("the application's data works"),
+    "D5": N_("the system recovers by its runbook"),
+    "D6": N_("the whole plan works, people included"),
+}
+"""What a pass of each level proves, and no more."""
+
+OUTCOMES: dict[str, str] = {
+    "PASS": N_("pass"),
+    "FAIL": N_("FAIL"),
+    "COULD_NOT_VERIFY": N_("could not verify"),
+    "NOT_RUN": N_("not run"),
+    "complete": N_("complete"),
+    "partial": N_("PARTIAL"),
+    "failed": N_("FAILED"),
+    "skipped": N_("skipped"),
+}
+
+FAULTS: dict[str, str] = {
+    "flip": N_("flipped bit"),
+    "truncate": N_("truncated pack"),
+    "drop": N_("dropped pack"),
+    "stale": N_("stale snapshot"),
+    "swapped-tree": N_("swapped tree"),
+}
+"""Kinds of planted faults, as people call them."""
+
+STATES: dict[str, str] = {
+    "satisfied": N_("satisfied"),
+    "not-satisfied": N_("NOT satisfied"),
+    "could-not-verify": N_("could not verify"),
+}
+"""What evidence says to a question."""
+
+EVENTS: dict[str, str] = {
+    "signing-key-created": N_("the log's signing key was made"),
+    "repository-created": N_("the repository was made, with its password"),
+    "repository-adopted": N_("an existing repository was taken over"),
+    "log-begun-anew": N_("a new log was begun after the old one was lost"),
+    "password-escrowed": N_("the password was split into shares for its holders"),
+    "password-recovered": N_("the password was put together again from shares"),
+    "password-rotated": N_("the password was replaced"),
+}
+"""What may happen to a key."""
+
+UNITS: dict[str, str] = {"files": N_("files"), "bytes": N_("byte-units"), "packs": N_("packs")}
+
+
+def duration(seconds: float) -> str:
+    """``5400`` as ``1.5 h``; at most three digits that count, negative ones (a record of the future) with a sign."""
+    size = abs(seconds)
+    sign = "−" if seconds < 0 else ""
+    for limit, divisor, form in (
+        (120, 1, N_("{n} s")),
+        (7200, 60, N_("{n} min")),
+        (172800, 3600, N_("{n} h")),
+        (float("inf"), 86400, N_("{n} d")),
+    ):
+        if size < limit:
+            value = size / divisor
+            return sign + _(form).format(n=f"{value:.0f}" if value >= 100 else f"{value:.3g}")
+    raise AssertionError  # nothing is longer than for ever
+
+
+def size(count: float) -> str:
+    """``1536`` as ``1.5 KiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def bound(share: float) -> str:
+    """An upper bound in per cent, rounded up: what is printed must not promise more than what was proven."""
+    if share >= 1:
+        return "100 %"
+    return f"{ceil(share * 10_000 - 1e-9) / 100:.2f} %"
+
+
+def portion(part: float, whole: float) -> str:
+    """How much was done, in per cent, rounded down: only all of it is 100 %."""
+    if not whole:
+        return "–"
+    return f"{floor(part / whole * 1000 + 1e-9) / 10:g} %"
+
+
+def percent(share: float) -> str:
+    """A level of confidence, exactly."""
+    return f"{share * 100:.10g} %"
+
+
+def moment(when: datetime) -> str:
+    """A moment to the minute, in UTC, said so."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def day(when: datetime) -> str:
+    """A day in UTC."""
+    return f"{when.astimezone(UTC):%Y-%m-%d}"
+
+
+def grouped(count: int) -> str:
+    """``412806`` as ``412,806``."""
+    return f"{count:,}"
+
+
+def assurance(said: Assurance, frames: Sequence[Frame] = (), when: datetime | None = None) -> str:
+    """What a sample lets one say, never more: the frame, the draws, the bad ones, the bound with its confidence.
+
+    ``frames`` are those of the drill's plan, ``when`` its date. Formulas: :mod:`guardian.drill.bounds`.
+    """
+    counted = {"drawn": grouped(said.drawn), "bad": grouped(said.bad), "unit": _(UNITS[said.unit])}
+    parts = [_("Frame: {frame}.").format(frame=_frame(said, frames))]
+    if said.unit != "bytes" and said.drawn >= said.frame > 0:
+        parts.append(_("All {drawn} {unit} were read; {bad} did not come back bit-exact.").format(**counted))
+        return " ".join(parts)
+    parts.append(
+        _("{drawn} {unit} were drawn by the published seed; {bad} did not come back bit-exact.").format(**counted)
+    )
+    if said.upper >= 1:
+        return " ".join([*parts, _("That rules nothing out.")])
+    day_of_it = _("on {day}").format(day=day(when)) if when else _("at that time")
+    claim = _("With {confidence} confidence less than {upper} of the {of} were bad {day}.")
+    return " ".join(
+        [
+            *parts,
+            claim.format(
+                confidence=percent(said.confidence), upper=bound(said.upper), of=_(_OF[said.unit]), day=day_of_it
+            ),
+        ]
+    )
+
+
+_OF = {"files": N_("files in the frame"), "bytes": N_("bytes in the frame"), "packs": N_("packs in the frame")}
+
+
+def _frame(said: Assurance, frames: Sequence[Frame]) -> str:
+    planned = next((f for f in frames if f.unit == ("packs" if said.unit == "packs" else "files")), None)
+    if said.stratum or planned is None:
+        whole = size(said.frame) if said.unit == "bytes" else f"{grouped(said.frame)} {_(UNITS[said.unit])}"
+        return _("{whole} of {stratum}").format(whole=whole, stratum=said.stratum) if said.stratum else whole
+    return f"{grouped(planned.count)} {_(UNITS[planned.unit])} / {size(planned.bytes)}"
