@@ -24,7 +24,6 @@ def config(**_options: object) -> None:
 def check(session: Session) -> int:
     """Exit 0 when it can be used, 2 with a line for each problem when it cannot. Touches nothing but the files."""
     from guardian.config.load import find, load
-    from guardian.model.protection import DatabaseSource
 
     loaded = load(find(session.config))
     targets = [{"target": t.ref, "repository": t.key} for t in loaded.targets()]
@@ -32,12 +31,10 @@ def check(session: Session) -> int:
     summary = _("{path} is good: {targets} sources in {systems} systems, {repositories} repositories").format(
         path=loaded.path, targets=len(targets), systems=len(loaded.config.systems), repositories=len(addresses)
     )
-    later = [t.ref for t in loaded.targets() if isinstance(loaded.source(t), DatabaseSource)]
-    notes = [_("{source}: this version does not back up sources of that kind").format(source=ref) for ref in later]
     header = (_("source"), _("repository"), _("address"))
     rows = [(t["target"], t["repository"], addresses[t["repository"]]) for t in targets]
-    body = {**_identity(loaded), "targets": targets, "repositories": addresses, "not_backed_up": later}
-    lines = (visible(summary), *table(header, rows), *notes)
+    body = {**_identity(loaded), "targets": targets, "repositories": addresses}
+    lines = (visible(summary), *table(header, rows))
     return show(session, Report("guardian.config.check/v1", "ok", ExitCode.OK, body, lines))
 
 

@@ -81,7 +81,8 @@ HINTS = {
     "source-empty": N_("Check the path; an unmounted disk looks like this."),
     "sqlite-busy": N_("Something holds the database locked; raise busy_timeout if that is usual."),
     "sqlite-corrupt": N_("Check that the file is a SQLite database, and repair it while there is a good backup."),
-    "kind-not-in-this-version": N_("Dump it with a source of kind 'command' meanwhile."),
+    "database-refused": N_("Check the dsn, and what its user may do, with the engine's own client."),
+    "database-missing": N_("Check the names under databases; the user of the dsn must see them."),
 }
 """Reason code → what to do about it, where the error itself does not say."""
 

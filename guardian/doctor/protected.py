@@ -8,14 +8,15 @@ from guardian.config.secrets import resolve
 from guardian.doctor.examination import About, Examination
 from guardian.errors import GuardianError
 from guardian.model.backup import Target
-from guardian.model.protection import CommandSource, FilesSource, SqliteSource
+from guardian.model.protection import CommandSource, FilesSource, MysqlSource, PostgresqlSource, SqliteSource
 from guardian.model.reason import Reason, reason
 from guardian.node import Node
 from guardian.proc import which
-from guardian.sources import SourceFailed, files
+from guardian.sources import SourceContext, SourceFailed, files, prepare
 from guardian.sources.sqlite import find
 
 _BUSY_SECONDS = 2.0
+_SERVER_SECONDS = 60.0
 
 
 def examine_source(node: Node, target: Target) -> Examination:
@@ -34,13 +35,20 @@ def examine_source(node: Node, target: Target) -> Examination:
                 for reference in spec.environment.values():
                     resolve(reference, node.loaded.base)
                 found = reason("program-found", program=str(program))
-            case _:
-                return about.bad(reason("kind-not-in-this-version", kind=spec.kind))
+            case PostgresqlSource() | MysqlSource():
+                _ask_server(node, target, spec)
+                found = reason("database-answers")
     except SourceFailed as failure:
         return about.bad(failure.reason, {"kind": spec.kind})
     except GuardianError as error:
         return about.failed(error, {"kind": spec.kind})
     return about.ok(found, {"kind": spec.kind})
+
+
+def _ask_server(node: Node, target: Target, spec: PostgresqlSource | MysqlSource) -> None:
+    """What a backup asks before it dumps: programs, connection, databases. Raises SourceFailed, GuardianError."""
+    secrets = {"dsn": resolve(spec.dsn, node.loaded.base)}
+    prepare(spec, SourceContext(target.source, node.state, node.clock, node.stop, _SERVER_SECONDS, secrets))
 
 
 def _open_database(path: str) -> None:
