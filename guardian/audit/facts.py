@@ -80,6 +80,8 @@ class SourceFacts:
     """Kind of the repository's storage (``local``, ``s3``, …); empty when it is not configured."""
     lock_days: int = 0
     """Object lock asked of the bucket; 0: none."""
+    remote: bool = False
+    """Whether backups leave the host by the network; another site is something a person has to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class SystemFacts:
     retention: Mapping[str, int] = field(default_factory=dict)
     copies: tuple[str, ...] = ()
     """Kinds of storage of the repositories that backups are copied to."""
+    remote_copies: int = 0
+    """How many of them are not on this host."""
     drills: Mapping[DrillLevel, str] = field(default_factory=dict)
     """How often a drill of each level is asked for, as configured."""
     config_sha256: str = ""
