@@ -71,7 +71,7 @@ def backups(rows: Sequence[Row], span: Span, rpo: timedelta | None) -> str:
     holes = 0
     for number, row in enumerate(shown):
         y = 24 + ROW * number
-        parts.append(svg.text(LEFT - 10, y + 4, svg.fit(row.name, 20), anchor="end"))
+        parts.append(svg.name(LEFT - 10, y + 4, row.name))
         parts.append(svg.box((LEFT, y - 5, RIGHT - LEFT, 10), "track"))
         good = [mark.at for mark in row.marks if SHAPES.get(mark.outcome) == "pass"]
         if rpo is not None and good:
@@ -86,7 +86,7 @@ def backups(rows: Sequence[Row], span: Span, rpo: timedelta | None) -> str:
     keys = [("complete", ""), ("partial", ""), ("failed", ""), ("skipped", "")]
     extra = [("gap", _("no backup within the RPO")), ("covered", _("backup within the RPO"))] if rpo else []
     title = _("Backups over time")
-    told = _("{rows} sources from {start} to {end}; gaps longer than the RPO: {gaps}").format(
+    told = _("sources: {rows}, from {start} to {end}; gaps longer than the RPO: {gaps}").format(
         rows=len(rows), start=moment(span.start), end=moment(span.end), gaps=holes if rpo else "–"
     )
     return _picture(height, title, told, [*parts, *axis], [*keys, *extra])
@@ -100,7 +100,7 @@ def history(rows: Sequence[Row], span: Span) -> str:
     parts: list[str] = []
     for number, row in enumerate(rows[:ROWS]):
         y = 24 + ROW * number
-        parts.append(svg.text(LEFT - 10, y + 4, svg.fit(row.name, 20), anchor="end"))
+        parts.append(svg.name(LEFT - 10, y + 4, row.name))
         if row.marks:
             parts.append(svg.line(LEFT, y, RIGHT, y, "grid"))
             parts += marked(row.marks, times, y)
@@ -186,7 +186,7 @@ def detection(rows: Sequence[Detection]) -> str:
     for number, row in enumerate(shown):
         y = 22 + ROW * number
         width = (right - LEFT) * min(row.found, row.planted) / row.planted
-        parts.append(svg.text(LEFT - 10, y + 4, svg.fit(row.name, 20), anchor="end"))
+        parts.append(svg.name(LEFT - 10, y + 4, row.name))
         parts.append(svg.box((LEFT, y - 8, right - LEFT, 16), "gap" if row.found < row.planted else "track"))
         parts.append(svg.box((LEFT, y - 8, width, 16), "found"))
         said = _("{found} of {planted} found").format(found=row.found, planted=row.planted)
@@ -287,7 +287,7 @@ def _bar(bar: Bar, y: float, scale: float, seconds: float | None) -> list[str]:
     if over:
         said += " " + _("(over)")
     return [
-        svg.text(LEFT - 10, y + 4, svg.fit(bar.name, 20), anchor="end"),
+        svg.name(LEFT - 10, y + 4, bar.name),
         svg.box((LEFT, y - 8, width, 16), f"{kind} over" if over else kind, f"{bar.name}: {said}"),
         svg.text(LEFT + width + 6, y + 4, said),
     ]

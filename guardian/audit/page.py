@@ -48,7 +48,7 @@ def _environment() -> "Environment":
         _=_, local=local, drawing=Markup, icon=lambda name: Markup(icon(name)), shape_of=shape_of,  # noqa: S704
         outcome_text=outcome_text, state_text=lambda name: _(wording.STATES[name]), event_text=event_text,
     )  # fmt: skip
-    names = ("moment", "day", "duration", "size", "bound", "portion", "percent", "grouped")
+    names = ("moment", "stamp", "day", "duration", "size", "bound", "portion", "percent", "grouped")
     environment.filters.update({name: getattr(wording, name) for name in names})
     environment.filters["cut"] = cut
     return environment

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from guardian.audit import wording
 from guardian.audit.facts import PackFacts, Recorded
-from guardian.audit.summary import name_of, newest_checks, source_of
+from guardian.audit.summary import Name, name_of, newest_checks, source_of
 from guardian.i18n import _
 from guardian.model.drill import Coverage, DrillCheck, DrillLevel, DrillOutcome, Frame, Planted
 from guardian.model.evidence import BackupReceipt, DrillPlan, DrillResult
@@ -35,13 +35,14 @@ class Sample:
         cls,
         recorded: Recorded[DrillResult],
         check: DrillCheck,
-        plan: DrillPlan | None = None,
-        receipt: BackupReceipt | None = None,
+        known: tuple[DrillPlan | None, BackupReceipt | None] = (None, None),
+        name: Name = name_of,
     ) -> "Sample":
-        """The statement of ``check``; its plan knows the frame, its receipt the moment of the snapshot."""
+        """The statement of ``check``. ``known``: its plan knows the frame, its receipt the moment of the snapshot."""
+        plan, receipt = known
         frames: tuple[Frame, ...] = plan.frames if plan else ()
         return cls(
-            source=name_of(recorded.said),
+            source=name(recorded.said),
             level=check.level,
             outcome=check.outcome,
             at=recorded.at,
@@ -59,7 +60,12 @@ def samples(facts: PackFacts) -> tuple[Sample, ...]:
     plans = {recorded.leaf_hash: recorded.said for recorded in facts.plans}
     receipts = {recorded.leaf_hash: recorded.said for recorded in facts.receipts}
     found: Sequence[Sample] = [
-        Sample.of(recorded, check, plans.get(recorded.said.plan or ""), receipts.get(recorded.said.receipt or ""))
+        Sample.of(
+            recorded,
+            check,
+            (plans.get(recorded.said.plan or ""), receipts.get(recorded.said.receipt or "")),
+            source_of,
+        )
         for recorded, check in newest_checks(facts.drills, source_of).values()
         if check.assurances or check.coverage
     ]

@@ -58,10 +58,16 @@ class Rung:
 
     @property
     def part(self) -> str:
-        """How many sources it is proven for, when it is some and not all; else empty."""
-        if not 0 < self.passed < len(self.sources):
+        """How many sources it is proven for, where there are several and some are; else empty."""
+        if not self.passed or len(self.sources) < 2:
             return ""
         return _("{passed} of {count} sources proven").format(passed=self.passed, count=len(self.sources))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the sources must be told apart: they differ, or something is wrong with one."""
+        outcomes = {outcome for _name, outcome in self.sources}
+        return len(outcomes) > 1 or not outcomes <= {"PASS", "NOT_RUN"}
 
 
 @dataclass(frozen=True, slots=True)

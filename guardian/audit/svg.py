@@ -11,6 +11,9 @@ from guardian.model.visible import visible
 WIDTH = 760
 """Of every chart, in its own units: near the width of an A4 page's text in CSS pixels, so that 12 is 12."""
 
+_LONGEST = 200
+"""Characters of a name in a hint."""
+
 _HOUR, _DAY = 3600, 86400
 _STEPS = tuple(60 * m for m in (1, 5, 15, 30)) + tuple(_HOUR * h for h in (1, 3, 6, 12))
 _LONG_STEPS = tuple(_DAY * d for d in (1, 2, 7, 14, 28, 56, 91, 182, 364, 728, 1820, 3640))
@@ -29,6 +32,14 @@ def element(tag: str, *body: str, **attributes: object) -> str:
 def text(x: float, y: float, words: str, *, class_: str = "label", anchor: str = "start") -> str:
     """``words`` at a place; ``anchor`` is ``start``, ``middle`` or ``end``."""
     return element("text", escape(visible(words)), x=x, y=y, class_=class_, text_anchor=anchor)
+
+
+def name(x: float, y: float, words: str, columns: int = 20) -> str:
+    """A row's name, ending at a place, cut to ``columns``; the whole of it is its hint."""
+    whole = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+    return element(
+        "text", hint(whole), escape(fit(words, columns)), x=x, y=y, class_="label", text_anchor="end"
+    )  # fmt: skip
 
 
 def hint(words: str) -> str:

@@ -57,7 +57,15 @@ EVENTS: dict[str, str] = {
 }
 """What may happen to a key."""
 
-UNITS: dict[str, str] = {"files": N_("files"), "bytes": N_("byte-units"), "packs": N_("packs")}
+COUNTED: dict[str, str] = {
+    "files": N_("{n} sampled files"),
+    "bytes": N_("{n} byte-units"),
+    "packs": N_("{n} sampled packs"),
+}
+"""Draws by their unit."""
+
+WHOLE: dict[str, str] = {"files": N_("{n} files in all"), "bytes": N_("{n} in all"), "packs": N_("{n} packs in all")}
+"""A frame by its unit."""
 
 
 def duration(seconds: float) -> str:
@@ -106,7 +114,12 @@ def percent(share: float) -> str:
 
 def moment(when: datetime) -> str:
     """A moment to the minute, in UTC, said so."""
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{stamp(when)} UTC"
+
+
+def stamp(when: datetime) -> str:
+    """A moment to the minute in UTC, where that is said elsewhere."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def day(when: datetime) -> str:
@@ -124,14 +137,12 @@ def assurance(said: Assurance, frames: Sequence[Frame] = (), when: datetime | No
 
     ``frames`` are those of the drill's plan, ``when`` its date. Formulas: :mod:`guardian.drill.bounds`.
     """
-    counted = {"drawn": grouped(said.drawn), "bad": grouped(said.bad), "unit": _(UNITS[said.unit])}
+    counted = {"drawn": _(COUNTED[said.unit]).format(n=grouped(said.drawn)), "bad": grouped(said.bad)}
     parts = [_("Frame: {frame}.").format(frame=_frame(said, frames))]
     if said.unit != "bytes" and said.drawn >= said.frame > 0:
-        parts.append(_("All {drawn} {unit} were read; {bad} did not come back bit-exact.").format(**counted))
+        parts.append(_("{drawn}: all there are were read; {bad} did not come back bit-exact.").format(**counted))
         return " ".join(parts)
-    parts.append(
-        _("{drawn} {unit} were drawn by the published seed; {bad} did not come back bit-exact.").format(**counted)
-    )
+    parts.append(_("{drawn} drawn by the published seed; {bad} did not come back bit-exact.").format(**counted))
     if said.upper >= 1:
         return " ".join([*parts, _("That rules nothing out.")])
     day_of_it = _("on {day}").format(day=day(when)) if when else _("at that time")
@@ -152,6 +163,6 @@ _OF = {"files": N_("files in the frame"), "bytes": N_("bytes in the frame"), "pa
 def _frame(said: Assurance, frames: Sequence[Frame]) -> str:
     planned = next((f for f in frames if f.unit == ("packs" if said.unit == "packs" else "files")), None)
     if said.stratum or planned is None:
-        whole = size(said.frame) if said.unit == "bytes" else f"{grouped(said.frame)} {_(UNITS[said.unit])}"
-        return _("{whole} of {stratum}").format(whole=whole, stratum=said.stratum) if said.stratum else whole
-    return f"{grouped(planned.count)} {_(UNITS[planned.unit])} / {size(planned.bytes)}"
+        whole = _(WHOLE[said.unit]).format(n=size(said.frame) if said.unit == "bytes" else grouped(said.frame))
+        return _("{stratum}: {whole}").format(whole=whole, stratum=said.stratum) if said.stratum else whole
+    return f"{_(WHOLE[planned.unit]).format(n=grouped(planned.count))} / {size(planned.bytes)}"
