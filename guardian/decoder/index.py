@@ -1,7 +1,8 @@
 """The index: which blob lies where. Held in arrays, 60 bytes a blob, since Python objects would take ten times that."""
 
+import copy
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from guardian.decoder import limits
@@ -78,6 +79,14 @@ class Index:
     def set_size(self, pack_id: bytes, size: int) -> None:
         """Say that the storage has the pack ``pack_id``, and how long it is."""
         self._sizes[self._pack(pack_id)] = size
+
+    def resized(self, sizes: Mapping[bytes, int]) -> "Index":
+        """The same index over a storage in which packs have other lengths (ABSENT: are not there). To be read only."""
+        other = copy.copy(self)
+        other._sizes = replaced = array("q", self._sizes)  # noqa: SLF001  a copy of its own
+        for pack_id, size in sizes.items():
+            replaced[self._numbers[pack_id]] = size
+        return other
 
     def too_short(self) -> Iterator[Pack]:
         """The packs that end before the last of the blobs that the index says they hold."""

@@ -8,7 +8,7 @@
         for snapshot in loaded.snapshots: ...
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -66,13 +66,16 @@ class Repository:
             findings.add(finding)
         return Loaded(self.reader, self._key, tuple(found), loaded, findings)
 
-    def snapshots(self, findings: Findings) -> Iterator[Snapshot]:
-        """Every snapshot that can be read, by id; what cannot is added to ``findings``."""
+    def snapshots(self, findings: Findings, known: Mapping[str, Snapshot] | None = None) -> Iterator[Snapshot]:
+        """Every snapshot that can be read, by id; what cannot is added to ``findings``. ``known`` ones are not read."""
         opener = self._key.opener()
         for name in sorted(name for name, _size in self.reader.list(FOLDER)):
             snapshot_id = name.removeprefix(FOLDER)
             if not is_id(snapshot_id):
                 findings.add(reason("foreign-object", "info", object=shown(name)))
+                continue
+            if known and snapshot_id in known:
+                yield known[snapshot_id]
                 continue
             try:
                 yield read_snapshot(self.reader, opener, snapshot_id)
@@ -94,8 +97,44 @@ class Loaded:
         self.findings = findings
         """What was wrong with the snapshot files, the index files and the names of objects."""
         self._superseded = loaded.superseded
+        self._key = key
         self._data = Blobs(reader, key, loaded.index)
         self._trees = Blobs(reader, key, loaded.index, Blocks(reader))
+
+    def renewed(self) -> "Loaded":
+        """The same with the index and the list of packs read anew: a prune may have been at it.
+
+        Raises what the reader raises.
+        """
+        reader, findings = self._data.reader, Findings()
+        loaded = indexfile.load(reader, self._key.opener())
+        for finding in loaded.findings.kept:
+            findings.add(finding)
+        return Loaded(reader, self._key, self.snapshots, loaded, findings)
+
+    def through(self, reader: Reader, packs: Mapping[bytes, int] | None = None) -> "Loaded":
+        """The same as another ``reader`` shows it, without reading its index again: for views with planted faults.
+
+        ``packs`` are those that the storage has with another length, or not at all (ABSENT).
+        """
+        index = self.index.resized(packs or {})
+        loaded = LoadedIndex(index, Findings(), self._superseded, 0)
+        return Loaded(reader, self._key, self.snapshots, loaded, Findings())
+
+    def relisted(self, touched: Collection[str] = ()) -> "Loaded":
+        """The same with the snapshots that its reader lists now; of those known, only ``touched`` are read again.
+
+        What cannot be read is a finding. Raises what the reader raises.
+        """
+        repository = Repository(self._data.reader, self._key, Config(0, "", ""), "")
+        findings, known = Findings(), {s.id: s for s in self.snapshots if s.id not in touched}
+        index = LoadedIndex(self.index, Findings(), self._superseded, 0)
+        found = tuple(repository.snapshots(findings, known))
+        return Loaded(self._data.reader, self._key, found, index, findings)
+
+    def sealed(self, document: bytes, iv: bytes) -> bytes:
+        """What a forger with the password would store for ``document``; see :meth:`guardian.decoder.seal.Key.seal`."""
+        return self._key.seal(document, iv)
 
     @property
     def index(self) -> Index:
@@ -142,6 +181,10 @@ class Loaded:
                 # An interrupted backup leaves such packs: no snapshot needs them.
                 findings.add(reason("pack-not-indexed", "info", pack=pack.id.hex()))
         return findings
+
+    def is_needed(self, pack: Pack) -> bool:
+        """Whether an index file in force names ``pack``: its absence is a loss then."""
+        return self.index.is_listed(pack) and pack.id not in self._superseded
 
     def packs(self, after: str = "") -> Iterator[Pack]:
         """Every pack whose id comes after ``after``, by id: the order of a rotation."""

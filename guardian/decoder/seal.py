@@ -31,6 +31,15 @@ class Key:
         """What opens seals with this key, for one thread."""
         return Opener(self._encrypt, self._k, self._r)
 
+    def seal(self, plain: bytes, iv: bytes) -> bytes:
+        """What somebody who has this key would store for ``plain``: for faults planted in memory, never for storing.
+
+        ``iv`` has 16 bytes and is used once.
+        """
+        text = Cipher(algorithms.AES(self._encrypt), modes.CTR(iv)).encryptor().update(plain)
+        one_time = Cipher(algorithms.AES(self._k), modes.ECB()).encryptor()  # noqa: S305  as below
+        return iv + text + Poly1305.generate_tag(self._r + one_time.update(iv), text)
+
     def __repr__(self) -> str:
         return "***"
 

@@ -1,10 +1,12 @@
 """One source climbs the ladder: what each level needs, in which order, and what becomes of one that breaks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from guardian import telemetry
 from guardian.decoder.damage import Damage
+from guardian.decoder.repository import Loaded
 from guardian.drill import frame, structure
 from guardian.drill.frame import Files, Look
 from guardian.drill.history import Kept
@@ -133,7 +135,7 @@ class Climb:
     def _level(self, level: DrillLevel, job: Job, begun: Begun) -> tuple[DrillCheck, ...]:
         match level:
             case "D0":
-                return (self.shares.presence(job.target, self.record.log),)
+                return (self._presence(job),)
             case "D1":
                 return (self._structure(job),)
             case "D2":
@@ -145,6 +147,21 @@ class Climb:
 
                 return application.drill(job, begun.timeline)
 
+    def _presence(self, job: Job) -> DrillCheck:
+        check = self.shares.presence(job.target, self.record.log)
+        if not self._plants(job):
+            return check
+        from guardian.drill import planted  # noqa: PLC0415  the same
+
+        def look(loaded: Loaded) -> Sequence[Reason]:
+            return self.shares.seen(loaded).presence(job.target, self.record.log).reasons
+
+        return planted.d0(job, check, look)
+
+    def _plants(self, job: Job) -> bool:
+        """Whether this drill is put to the test: from D2 on, on every level it climbs."""
+        return self.opened.loaded is not None and self._highest(job.target) not in {"D0", "D1"}
+
     def _structure(self, job: Job) -> DrillCheck:
         # One look speaks for the whole repository, so it is made once however many sources lie in it.
         loaded = self.opened.loaded
@@ -155,7 +172,12 @@ class Climb:
             return self._checked
         if self._facts is None:
             self._facts = structure.examine(job.node, self.opened, loaded)
-        return structure.judge(self._facts, (s.id for s in self.shares.found(job.target).snapshots))
+        check = structure.judge(self._facts, (s.id for s in self.shares.found(job.target).snapshots))
+        if not self._plants(job):
+            return check
+        from guardian.drill import planted  # noqa: PLC0415  the same
+
+        return planted.d1(job, check, lambda seen, snapshot: structure.under(self.opened.executor, seen, snapshot))
 
     def _packs(self, job: Job) -> DrillCheck:
         if self.opened.loaded is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from guardian.decoder.damage import shown
 from guardian.decoder.repository import Loaded
-from guardian.drill import bounds, program, provenance, sample, secondpath
+from guardian.drill import bounds, planted, program, provenance, reading, sample, secondpath
 from guardian.drill.frame import Files, Item
 from guardian.drill.job import Job
 from guardian.drill.reading import Read, Reading
@@ -24,6 +24,8 @@ from guardian.model.evidence import BackupReceipt
 from guardian.model.reason import Reason, reason
 
 _NAMED = 20
+_GROUND = 1000
+"""Chunks of a full restore among which one is chosen for planted faults."""
 NAMED_BYTES = 256 << 20
 """The longest stream that is compared whole without being asked to."""
 
@@ -88,6 +90,7 @@ class _Found:
         self._say_holes()
         self.reasons += [*differing, *second.reasons, *self._remarks(drawn)]
         self.outcomes.append(second.outcome)
+        ground = [hit.key for hit in (*drawn.hits, *drawn.parts) if hit.cause is None and chunks[hit.key].ok]
         assurances = [_headline(drawn, bad, self.files.bytes, job.ask.confidence), *self._strata(drawn, bad_files)]
         measured: dict[str, int | float | str] = {
             "frame_files": len(self.files),
@@ -104,7 +107,8 @@ class _Found:
             "second_bytes": second.bytes,
             "second_seconds": second.seconds,
         }
-        return self._judged("restore", measured, assurances, drawn.sha256), second.error
+        check = self._judged("restore", measured, assurances, drawn.sha256)
+        return planted.d3(job, check, ground, _is_lost), second.error
 
     def _hit(self, hit: Hit, chunks: dict[bytes, Read]) -> bool:
         """Whether a chunk is bad; what is unreadable is."""
@@ -122,7 +126,9 @@ class _Found:
         self.causes.append(cause)
         if path not in self.lost:
             doubt = cause.code in NOT_READ
-            named = {name: cause.args[name] for name in ("pack", "blob", "object") if name in cause.args}
+            named: dict[str, str | int] = {
+                name: cause.args[name] for name in ("pack", "blob", "object") if name in cause.args
+            }
             code, severity = ("file-not-read", "warning") if doubt else ("file-lost", "critical")
             args = {**named, "path": shown(path), "at": at, "why": cause.code}
             self.lost[path] = Reason.model_validate({"code": code, "severity": severity, "args": args})
@@ -168,12 +174,15 @@ class _Found:
         job.node.report(Phase("restore", job.target.ref))
         bad_files = bad_bytes = 0
         named: dict[bytes, Read] = {}
+        ground: list[bytes] = []
         for item, read in self.reading.files(self.files.every(self.reading.loaded), self.files.bytes):
             if item.path in self.files.named:
                 named[item.path] = read
             if self._file(item, read):
                 bad_files += 1
                 bad_bytes += item.node.size
+            elif item.node.content and len(ground) < _GROUND:
+                ground.append(item.node.content[:32])
         self._nothing_reached()
         seconds = round(job.node.clock.monotonic() - started, 3)
         self.reasons += provenance.differences(self.files, self.receipt, named)
@@ -200,7 +209,8 @@ class _Found:
             "seconds": seconds,
             **{f"second_{name}": value for name, value in by_restic.measured.items()},
         }
-        return self._judged("full-restore", measured, assurances, self.files.sha256), None
+        check = self._judged("full-restore", measured, assurances, self.files.sha256)
+        return planted.d3(job, check, ground, _is_lost), None
 
     def _is_bad(self) -> bool:
         return any(r.severity == "critical" for r in self.reasons)
@@ -227,6 +237,11 @@ class _Found:
             assurances=tuple(assurances),
             sample_sha256=digest,
         )
+
+
+def _is_lost(seen: Loaded, chunk: bytes) -> bool:
+    cause = reading.chunk(seen, chunk).cause
+    return cause is not None and cause.code not in NOT_READ
 
 
 def _headline(drawn: Sample, bad: Sequence[bool], frame_bytes: int, confidence: float) -> Assurance:

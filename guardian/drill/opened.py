@@ -7,7 +7,7 @@ about the only copy there is: that is a finding, whichever it was.
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from guardian.decoder import snapshots as decoded
@@ -58,6 +58,13 @@ def opened(node: Node, key: str, executor: Executor) -> Iterator[Opened]:
             unreadable=tuple(_unreadable(loaded.findings)),
             disagreements=tuple(differing),
         )
+
+
+def seen(opened: Opened, loaded: Loaded) -> Opened:
+    """``opened`` where the repository holds what ``loaded`` shows of it."""
+    found = sorted(map(as_snapshot, loaded.snapshots), key=lambda snapshot: snapshot.time)
+    unreadable = tuple(_unreadable(loaded.findings))
+    return replace(opened, loaded=loaded, snapshots=tuple(found), unreadable=unreadable)
 
 
 def _ask(restic: Restic) -> tuple[str, SnapshotList]:

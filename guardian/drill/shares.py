@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from guardian.decoder.repository import Loaded
 from guardian.drill import history, presence
 from guardian.drill.history import History
 from guardian.drill.job import Opened
+from guardian.drill.opened import seen
 from guardian.drill.points import belongs
 from guardian.drill.presence import Found
 from guardian.ledger.anchor import contradiction
@@ -42,6 +44,10 @@ class Shares:
         with node.log() as log:
             later = history.read(log, past.size, heed=node.heed)
         return cls(node, past, later, opened, targets, under_way, cut_off)
+
+    def seen(self, loaded: Loaded) -> "Shares":
+        """The same where the repository holds what ``loaded`` shows of it."""
+        return replace(self, opened=seen(self.opened, loaded))
 
     def found(self, target: Target) -> Found:
         """The snapshots that are this target's, by its receipts or by their tags; strays go to the first target."""

@@ -5,12 +5,14 @@ lie in it; each source is then told which of its snapshots, and which files of t
 """
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
 
 from guardian.decoder.damage import Findings, shown
 from guardian.decoder.exposure import Assessment, DamagedFile
 from guardian.decoder.repository import Loaded
+from guardian.decoder.snapshots import Snapshot
 from guardian.decoder.structure import Structure
 from guardian.drill.job import Opened
 from guardian.model.drill import DrillCheck, DrillOutcome
@@ -51,6 +53,15 @@ def examine(node: Node, opened: Opened, loaded: Loaded) -> Facts:
     assessment = loaded.assess(lost=structure.bad) if structure.bad else None
     seconds = round(node.clock.monotonic() - started, 3)
     return Facts(loaded, structure, kept, sum(part.critical for part in parts), assessment, seconds)
+
+
+def under(executor: Executor, loaded: Loaded, snapshot: Snapshot) -> tuple[Reason, ...]:
+    """What :func:`examine` finds when ``snapshot`` is the only one: damage, and no doubts.
+
+    Raises what the reader raises.
+    """
+    parts = (loaded.pack_findings(), loaded.check_structure(executor, [snapshot]).findings)
+    return tuple(found for part in parts for found in part.kept if found.code not in NOT_READ)
 
 
 def judge(facts: Facts, snapshots: Iterable[str]) -> DrillCheck:
