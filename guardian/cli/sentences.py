@@ -109,6 +109,12 @@ SENTENCES: dict[str, str] = {
     "stream-by-chunks": N_("the stream {path} of {bytes} bytes was read by drawn chunks; --full compares all of it"),
     "content-length-differs": N_("a file has {expected} bytes by its tree and {found} by its chunks"),
     "frame-too-large": N_("the files of the snapshot claim more than {bytes} bytes"),
+    "sample-same": N_("the sample of {level} drawn again is the one on record ({sample})"),
+    "sample-differs": N_("the sample of {level} drawn again is another one: recorded {expected}, now {found}"),
+    "frame-differs": N_("the files of the signed tree are others than the plan says: planned {expected}, now {found}"),
+    "packs-changed": N_(
+        "the stored packs are others by now ({found} instead of {count}): which were drawn is not redone"
+    ),
     "tree-changed": N_("the tree of snapshot {snapshot} is another than a moment ago"),
     "no-receipt": N_("the snapshot has no receipt in this log, so what it should hold is not known"),
     "not-reached": N_("not done, since an earlier level failed"),

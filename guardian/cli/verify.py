@@ -1,24 +1,25 @@
 """``guardian verify``."""
 
-from math import ceil, isnan
+from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from guardian.cli.options import Session, verb
-from guardian.errors import ExitCode, UsageError
-from guardian.i18n import N_, _
+from guardian.errors import UsageError
+from guardian.i18n import _
 
 if TYPE_CHECKING:
-    from guardian.drill.run import Drill
-    from guardian.errors import GuardianError
-    from guardian.model.drill import Assurance, DrillCheck
+    from collections.abc import Sequence
 
-PROVES = {
-    "D0": N_("every expected snapshot is there, fresh, none rolled back"),
-    "D1": N_("every tree, index entry and pack is there"),
-    "D3": N_("files come back bit-exact"),
-}
+    from guardian.cli.render import Report
+    from guardian.drill.record import Drill
+    from guardian.drill.run import Options
+    from guardian.node import Node
+
+MOST_DRAWS = 200_000
+"""More are asked of nobody: reading everything is quicker then."""
 
 
 class _Bounded(click.FloatRange):
@@ -34,15 +35,15 @@ class _Bounded(click.FloatRange):
 @click.command(
     help=_(
         "Prove by restore drills that data comes back.\n\n"
-        "D0 holds receipts against snapshots; D1 looks whether every part of the repository is there; D3 brings a "
-        "seeded sample of files back and compares it with digests taken at the source. Nothing is written to the "
-        "repository."
+        "D0 holds receipts against snapshots; D1 looks whether every part of the repository is there; D2 reads stored "
+        "packs; D3 brings a seeded sample of files back; D4 loads a database and asks it. Our own decoder reads, the "
+        "restic program reads a part of it again. Nothing is written to the repository or to the source."
     )
 )
 @click.argument("selectors", nargs=-1, metavar="[SYSTEM[/SOURCE]]...")
 @click.option(
     "--level",
-    type=click.Choice(["K", "D0", "D1", "D2", "D3", "D4", "D5"]),
+    type=click.Choice(["K", "D0", "D1", "D2", "D3", "D4", "D5", "D6"]),
     default="D3",
     show_default=True,
     help=_("How far to climb."),
@@ -51,139 +52,129 @@ class _Bounded(click.FloatRange):
 @click.option("--max-loss", type=_Bounded(0.000001, 0.5), help=_("Bad fraction to rule out; default 0.01."))
 @click.option("--full", is_flag=True, help=_("Bring every file back and read every stored byte."))
 @click.option("--seed-nonce", metavar="HEX", help=_("The auditor's share in the seed of the sample."))
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=_("Write a report too: .html, .pdf, or .json with the signed statements."),
+)
+@click.option(
+    "--replay",
+    metavar="PROOF",
+    help=_("Draw and read the sample of a drill again: its id, or a report in JSON."),
+)
 @verb
 def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
     """Drill, and show what was proven and what was not."""
-    from guardian.cli import frame, render, verdict
-    from guardian.drill.run import Options
-    from guardian.drill.run import verify as run_drills
+    from guardian.cli import frame, render
 
+    report_file = _report_file(asked["report"])
     with frame.node(session) as node:
-        defaults = node.loaded.config.verify
-        options = Options(
-            level=asked["level"],
-            confidence=asked["confidence"] or defaults.confidence,
-            max_loss=asked["max_loss"] or defaults.max_loss,
-            full=asked["full"],
-            nonce=_nonce(asked["seed_nonce"]),
-        )
-        drills = run_drills(node, node.loaded.targets(selectors), options)
-    lines = [line for drill in drills for line in _lines(drill)]
-    report = render.Report(
-        schema="guardian.verify/v1",
-        outcome=_worst(drills),
-        exit_code=verdict.worst_code([_code(drill) for drill in drills]),
-        body={"level": options.level, "drills": [_document(drill) for drill in drills]},
-        lines=(*lines, "", *_limits(options.level, full=options.full)),
-    )
+        if asked["replay"]:
+            return render.show(session, _replayed(node, asked["replay"]))
+        options = _options(node, asked)
+        drills = _drills(node, selectors, options)
+        report = _report(drills, options)
+        if report_file is not None:
+            _write(report_file, node, drills, report)
     return render.show(session, report)
 
 
-def _nonce(text: str | None) -> bytes:
-    import secrets
+def _options(node: "Node", asked: dict[str, Any]) -> "Options":
+    from guardian.drill import bounds
+    from guardian.drill.run import Options
 
-    if text is None:
-        return secrets.token_bytes(16)
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise UsageError(_("the nonce is not hexadecimal"), _("Give an even number of digits 0-9 and a-f.")) from None
-
-
-def _worst(drills: "tuple[Drill, ...]") -> str:
-    from guardian.model.drill import worst
-
-    return worst([drill.outcome for drill in drills])
-
-
-def _code(drill: "Drill") -> ExitCode:
-    if any(reason.code.startswith("log-") for check in drill.checks for reason in check.reasons):
-        return ExitCode.EVIDENCE_INVALID
-    if drill.outcome == "FAIL":
-        return ExitCode.BAD_ANSWER
-    if drill.error is not None:
-        return drill.error.exit_code
-    return ExitCode.OK if drill.outcome == "PASS" else ExitCode.COULD_NOT_VERIFY
-
-
-def _document(drill: "Drill") -> dict[str, Any]:
-    from guardian.cli import verdict
-
-    target = drill.target
-    document: dict[str, Any] = {
-        "drill_id": drill.drill_id,
-        "system": target.system,
-        "source": target.source,
-        "repository": target.key,
-        "outcome": drill.outcome,
-        "checks": [
-            {
-                **check.model_dump(mode="json"),
-                "reasons": verdict.reasons_document(check.reasons, _error_of(check, drill)),
-            }
-            for check in drill.checks
-        ],
-        "entry": drill.entry,
-    }
-    if drill.error is not None:
-        document["error"] = verdict.error_document(drill.error)
-    return document
-
-
-def _lines(drill: "Drill") -> list[str]:
-    from guardian.cli import sentences, verdict
-
-    lines = [f"{drill.target.ref}: {sentences.outcome(drill.outcome)}"]
-    for check in drill.checks:
-        lines.append(f"  {check.level}  {sentences.outcome(check.outcome)}  {_proves(check)}".rstrip())
-        lines += [f"    {line}" for line in verdict.reason_lines(check.reasons, _error_of(check, drill))]
-    return lines
-
-
-def _error_of(check: "DrillCheck", drill: "Drill") -> "GuardianError | None":
-    """The drill's error, if it is why this level could not be climbed."""
-    error = drill.error
-    if error is None or check.outcome != "COULD_NOT_VERIFY":
-        return None
-    return error if any(reason.code == error.code for reason in check.reasons) else None
-
-
-def _proves(check: "DrillCheck") -> str:
-    from guardian.cli.render import human_bytes
-
-    text = _(PROVES[check.level]) if check.outcome == "PASS" and check.level in PROVES else ""
-    if check.level == "D3" and "bytes" in check.measured:
-        text += " " + _("({files} file(s), {bytes} in {seconds} s)").format(
-            files=check.measured["files"],
-            bytes=human_bytes(float(check.measured["bytes"])),
-            seconds=check.measured["seconds"],
+    defaults = node.loaded.config.verify
+    options = Options(
+        level=asked["level"],
+        confidence=asked["confidence"] or defaults.confidence,
+        max_loss=asked["max_loss"] or defaults.max_loss,
+        full=asked["full"],
+        nonce=_nonce(asked["seed_nonce"]),
+    )
+    if bounds.needed(options.max_loss, options.confidence) > MOST_DRAWS:
+        raise UsageError(
+            _("to be that sure, more than {count} chunks would have to be drawn").format(count=MOST_DRAWS),
+            _("Use --full, which reads everything."),
         )
-    for assurance in check.assurances[:1]:
-        text += "; " + _bound(assurance)
-    return text.strip()
+    return options
 
 
-def _bound(assurance: "Assurance") -> str:
-    if assurance.drawn >= assurance.frame:
-        return _("all {frame} files compared, {bad} bad").format(frame=assurance.frame, bad=assurance.bad)
-    return _(
-        "{drawn} of {frame} files compared, {bad} bad: with {confidence} confidence, fewer than {upper} are bad"
-    ).format(
-        drawn=assurance.drawn,
-        frame=assurance.frame,
-        bad=assurance.bad,
-        confidence=f"{assurance.confidence * 100:.10g}%",
-        # Rounded up: what is printed must not promise more than what was proven.
-        upper=f"{ceil(assurance.upper * 10_000 - 1e-9) / 100:.2f}%",
+def _drills(node: "Node", selectors: tuple[str, ...], options: "Options") -> "tuple[Drill, ...]":
+    from guardian.drill.run import verify as run_drills
+
+    return run_drills(node, node.loaded.targets(selectors), options)
+
+
+def _report(drills: "Sequence[Drill]", options: "Options") -> "Report":
+    from guardian.cli import drills as shown
+    from guardian.cli import render, verdict
+
+    lines = [line for drill in drills for line in shown.lines(drill)]
+    return render.Report(
+        schema="guardian.verify/v1",
+        outcome=shown.outcome(drills),
+        exit_code=verdict.worst_code([shown.exit_code(drill) for drill in drills]),
+        body={"level": options.level, "drills": [shown.document(drill) for drill in drills]},
+        lines=(*lines, "", *shown.limits(options.level, full=options.full)),
     )
 
 
-def _limits(level: str, *, full: bool) -> list[str]:
-    """What was not proven, said every time."""
-    open_questions = []
-    if level in ("D0", "D1"):
-        open_questions.append(_("not proven: that any file comes back (level D3)"))
-    elif not full:
-        open_questions.append(_("not proven: files that were not drawn, and stored bytes nobody read (use --full)"))
-    open_questions.append(_("not proven: that applications start with the restored data, and anything written since"))
-    return open_questions
+def _replayed(node: "Node", proof: str) -> "Report":
+    from guardian.cli import drills as shown
+    from guardian.cli import render, verdict
+    from guardian.drill.replay import replay
+    from guardian.errors import ExitCode
+    from guardian.model.drill import worst
+
+    codes = {"PASS": ExitCode.OK, "FAIL": ExitCode.BAD_ANSWER}
+    done = replay(node, proof)
+    return render.Report(
+        schema="guardian.replay/v1",
+        outcome=worst([one.outcome for one in done]),
+        exit_code=verdict.worst_code([codes.get(one.outcome, ExitCode.COULD_NOT_VERIFY) for one in done]),
+        body={"replays": [shown.replayed(one) for one in done]},
+        lines=tuple(line for one in done for line in shown.replay_lines(one)),
+    )
+
+
+def _report_file(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in (".html", ".pdf", ".json"):
+        raise UsageError(
+            _("a report ends in .html, .pdf or .json, not in '{suffix}'").format(suffix=path.suffix),
+            _("The ending says which kind of report is written."),
+        )
+    return path
+
+
+def _write(path: Path, node: "Node", drills: "Sequence[Drill]", report: "Report") -> None:
+    if path.suffix.lower() != ".json":
+        from guardian.audit.report import write_drills
+        from guardian.cli.sentences import sentence
+
+        write_drills(path, node, drills, say=sentence)
+        return
+    import json
+
+    from guardian.cli import drills as shown
+    from guardian.durable import write_atomic
+
+    document = {
+        "schema": report.schema,
+        "outcome": report.outcome,
+        "exit_code": int(report.exit_code),
+        **report.body,
+        "drills": [shown.evidence(drill) for drill in drills],
+    }
+    write_atomic(path, json.dumps(document, ensure_ascii=True, indent=2, allow_nan=False).encode() + b"\n")
+
+
+def _nonce(text: str | None) -> bytes:
+    """The auditor's nonce; empty where there is none, and Guardian makes its own."""
+    try:
+        given = bytes.fromhex(text) if text is not None else b""
+    except ValueError:
+        given = b""
+    if text is not None and not 1 <= len(given) <= 1024:
+        raise UsageError(_("the nonce is not hexadecimal"), _("Give an even number of digits 0-9 and a-f."))
+    return given

@@ -8,7 +8,7 @@ from guardian import telemetry
 from guardian.decoder.damage import Damage
 from guardian.decoder.repository import Loaded
 from guardian.drill import frame, structure
-from guardian.drill.frame import Files, Look
+from guardian.drill.frame import Files
 from guardian.drill.history import Kept
 from guardian.drill.job import Ask, Job, Opened
 from guardian.drill.record import HIGHEST, LEVELS, Begun, Drill, Record, could_not
@@ -88,8 +88,10 @@ class Climb:
         if begun.newest is None:
             return job
         files, broken, frames = None, None, list[Frame]()
+        spec = job.node.loaded.source(job.target)
+        critical = spec.critical if isinstance(spec, FilesSource) else ()
         try:
-            files = self._files(job, begun.newest)
+            files = self._files(job, begun.newest, critical)
         except Damage as damage:
             broken = damage.reason
         except GuardianError as error:
@@ -100,21 +102,12 @@ class Climb:
             frames.append(files.frame())
         if self.opened.loaded is not None:
             frames.append(frame.packs(self.opened.loaded))
-        self.record.plan(begun, level, frames)
+        self.record.plan(begun, level, frames, critical)
         return replace(job, seed=begun.seed, files=files, broken=broken)
 
-    def _files(self, job: Job, newest: Kept) -> Files | None:
-        """The frame of the files, and why there is none. Raises what the walk raises when the storage is silent."""
+    def _files(self, job: Job, newest: Kept, critical: tuple[str, ...]) -> Files | None:
         loaded = self.opened.loaded
-        snapshot = loaded.snapshot(newest.receipt.snapshot_id) if loaded else None
-        if loaded is None or snapshot is None:
-            return None
-        spec, sample = job.node.loaded.source(job.target), newest.receipt.sample
-        critical = spec.critical if isinstance(spec, FilesSource) else ()
-        paths = [file.path for file in sample.files] if sample else []
-        paths += [newest.receipt.stream.path] if newest.receipt.stream else []
-        named = {path.encode("utf-8", "surrogateescape") for path in paths}
-        return frame.files(loaded, snapshot, newest.receipt.tree_id, Look(critical, named, job.node.heed))
+        return frame.of_receipt(loaded, newest.receipt, critical, job.node.heed) if loaded else None
 
     def _step(self, level: DrillLevel, job: Job, begun: Begun) -> tuple[DrillCheck, ...]:
         """One level. What breaks it is its outcome; only a wish to stop goes on upwards."""

@@ -27,6 +27,7 @@ from guardian.decoder.repository import Loaded
 from guardian.decoder.snapshots import Snapshot
 from guardian.decoder.trees import Node
 from guardian.model.drill import Frame
+from guardian.model.evidence import BackupReceipt
 
 _KEPT_FILES, _KEPT_BYTES = 20_000, 8 << 20
 _MOST_BYTES = 1 << 62
@@ -175,6 +176,19 @@ def files(loaded: Loaded, snapshot: Snapshot, tree_id: str, look: Look = _LOOK) 
         found.add(item, look)
     found.sha256 = digest.hexdigest()
     return found
+
+
+def of_receipt(
+    loaded: Loaded, receipt: BackupReceipt, critical: tuple[str, ...], heed: Callable[[], None]
+) -> Files | None:
+    """The files of the tree that ``receipt`` vouches for; None when its snapshot cannot be had. Raises as above."""
+    snapshot = loaded.snapshot(receipt.snapshot_id)
+    if snapshot is None:
+        return None
+    paths = [file.path for file in receipt.sample.files] if receipt.sample else []
+    paths += [receipt.stream.path] if receipt.stream else []
+    named = frozenset(path.encode("utf-8", "surrogateescape") for path in paths)
+    return files(loaded, snapshot, receipt.tree_id, Look(critical, named, heed))
 
 
 def packs(loaded: Loaded) -> Frame:

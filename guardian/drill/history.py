@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A receipt and the hash of its leaf in the log."""
+    """A receipt, the hash of its leaf in the log, and the leaf's number (-1 where it is not known)."""
 
     receipt: BackupReceipt
     leaf_hash: str
+    index: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
         heed()
         match entry.predicate:
             case BackupReceipt() as said:
-                receipts[said.system, said.source, said.repository].append(Kept(said, entry.leaf_hash.hex()))
+                receipts[said.system, said.source, said.repository].append(
+                    Kept(said, entry.leaf_hash.hex(), entry.index)
+                )
             case NoBackup() as said:
                 failed.add(said.run_id)
             case DrillResult() as said:

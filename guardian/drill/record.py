@@ -45,7 +45,7 @@ class Drill:
     """A drill of one source: every level climbed, the worst of their outcomes, and its entries in the log.
 
     ``level`` is the highest that was climbed, ``plan_entry`` None where nothing was drawn. ``envelopes`` are those of
-    plan and result, as they stand in the log.
+    the receipt, the plan and the result, as they stand in the log; of the result alone where nothing was planned.
     """
 
     drill_id: str
@@ -99,8 +99,11 @@ class Record:
             "auditor" if given else "guardian",
         )
 
-    def plan(self, begun: Begun, level: DrillLevel, frames: Sequence[Frame]) -> None:
-        """Put the plan into the log: from here on the seed is fixed. Needs a restore point and a repository."""
+    def plan(self, begun: Begun, level: DrillLevel, frames: Sequence[Frame], critical: tuple[str, ...] = ()) -> None:
+        """Put the plan into the log: from here on the seed is fixed. Needs a restore point and a repository.
+
+        ``critical`` are the names of files that are read every one of: they are part of what is drawn.
+        """
         newest = begun.newest
         if newest is None or begun.repository_id is None:
             return
@@ -121,6 +124,7 @@ class Record:
             confidence=options.confidence,
             max_loss=options.max_loss,
             full=options.full,
+            critical=critical,
             commitment=select.commitment(begun.nonce),
             nonce_by=begun.nonce_by,
             planned=rfc3339(self.node.clock.now()),
@@ -142,7 +146,9 @@ class Record:
         result = fitting(self._result(begun, level, checks, tools or {}))
         about = ("snapshot", result.snapshot_id) if result.snapshot_id else ("drill", result.drill_id.rjust(64, "0"))
         entry = self.log.append(result, [about])
-        before = (begun.entry,) if begun.entry else ()
+        receipt = begun.newest.index if begun.newest and begun.entry else -1
+        before = [self.log.entry(receipt)] if receipt >= 0 else []
+        before += [begun.entry] if begun.entry else []
         return Drill(
             drill_id=begun.drill_id,
             target=begun.target,

@@ -108,6 +108,7 @@ class DrillPlan(Predicate):
     confidence: float
     max_loss: float
     full: bool = False
+    critical: tuple[str, ...] = Field((), description="names of small files that are read every one of")
     commitment: Sha256
     nonce_by: Literal["auditor", "guardian"]
     planned: str
