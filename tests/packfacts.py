@@ -1,4 +1,4 @@
-"""Facts of an evidence pack, for tests of what is drawn from them: two sources over thirty days, every kind of entry."""
+"""Facts of an evidence pack, for tests of what is drawn from them: two sources, thirty days, all kinds of entries."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
