@@ -6,6 +6,7 @@ could-not-verify, and what no log can know is for a person.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import get_args
 
 from guardian.audit.derive import proof
@@ -32,7 +33,8 @@ def combined(answers: Iterable[Answer]) -> Answer:
         if said not in reasons:
             reasons.append(said)
     proofs = sorted({one for part in parts for one in part.proofs}, key=lambda one: one.index)
-    state = min((part.state for part in parts), key=_ORDER.index, default="could-not-verify")
+    states = [part.state for part in parts] or [_ORDER[1]]
+    state = min(states, key=_ORDER.index)
     waiting = any(part.by == "person" for part in parts) and state == "could-not-verify"
     return Answer(state, tuple(reasons), tuple(proofs[-_PROOFS:]), "person" if waiting else "log")
 
@@ -75,13 +77,12 @@ def _within_rpo(facts: PackFacts, _ask: Ask) -> Answer:
         if not found:
             return Answer("not-satisfied", (reason("backups-none", source=source),))
         late = [one for one in found if one.seconds > rpo]
-        figures = {"source": source, "seconds": round(max(one.seconds for one in found)), "rpo_seconds": round(rpo)}
+        longest, allowed = round(max(one.seconds for one in found)), round(rpo)
         if late:
-            said = reason("rpo-exceeded", count=len(late), **figures)
+            said = reason("rpo-exceeded", source=source, count=len(late), seconds=longest, rpo_seconds=allowed)
             return Answer("not-satisfied", (said,), tuple(one.proof for one in late[-_PROOFS:]))
-        return Answer(
-            "satisfied", (reason("rpo-kept", "info", **figures),), tuple(one.proof for one in found[-_PROOFS:])
-        )
+        said = reason("rpo-kept", "info", source=source, seconds=longest, rpo_seconds=allowed)
+        return Answer("satisfied", (said,), tuple(one.proof for one in found[-_PROOFS:]))
 
     return _each(facts, of)
 
@@ -146,9 +147,9 @@ def _drill_passed(facts: PackFacts, ask: Ask) -> Answer:
         one, outcome = decided
         figures: dict[str, str | int] = {"source": source, "level": level, "day": day(one.at)}
         if outcome == "FAIL":
-            return Answer("not-satisfied", (reason("drill-failed", **figures),), (proof(one),))
+            return Answer("not-satisfied", (reason("drill-failed", "critical", **figures),), (proof(one),))
         if (facts.period.end - one.at).total_seconds() > days * 86400:
-            return Answer("not-satisfied", (reason("drill-stale", days=days, **figures),), (proof(one),))
+            return Answer("not-satisfied", (reason("drill-stale", "critical", days=days, **figures),), (proof(one),))
         return Answer("satisfied", (reason("drill-proves", "info", **figures),), (proof(one),))
 
     return _each(facts, of)
@@ -181,12 +182,14 @@ def _kept_pace(facts: PackFacts, source: str, level: DrillLevel) -> Answer:
     began = min((one.at for one in facts.receipts if one.said.source == source), default=facts.period.start)
     mine = [one for one, _outcome in attempts(facts, source, level)][::-1]
     moments = [max(began, facts.period.start), *(one.at for one in mine), facts.period.end]
-    longest = max((later - earlier).total_seconds() for earlier, later in zip(moments, moments[1:], strict=False))
+    longest = max((later - earlier).total_seconds() for earlier, later in pairwise(moments))
     proofs = tuple(proof(one) for one in mine[-_PROOFS:])
     figures: dict[str, str | int] = {"source": source, "level": level, "cadence": cadence}
     if longest > cadence_seconds(cadence) * _GRACE:
-        missed = reason("cadence-missed", days=round(longest / 86400), **figures)
+        missed = reason("cadence-missed", "critical", days=round(longest / 86400), **figures)
         return Answer("not-satisfied", (missed,), proofs)
+    if not mine:  # a period shorter than the cadence says nothing
+        return Answer("could-not-verify", (reason("drill-none", "warning", source=source, level=level),))
     return Answer("satisfied", (reason("cadence-met", "info", **figures),), proofs)
 
 

@@ -25,7 +25,6 @@ import json
 import math
 import os
 import re
-import stat
 import sys
 import zipfile
 from collections import Counter
@@ -139,35 +138,29 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,80}(/[A-Za-z0-9][A-Za-z0-9_.-]{0
 MAX_FILES, MAX_FILE, MAX_TOTAL = 100_000, 64 << 20, 512 << 20
 
 
-def read_pack(path: str) -> dict[str, bytes]:
+def read_pack(path: Path) -> dict[str, bytes]:
     """Every file of the pack by its name. Nothing is unpacked to disk; sizes are counted as read, not as promised."""
     files: dict[str, bytes] = {}
-    total = 0
-    for name, data in _zipped(path) if Path(path).is_file() else _walked(Path(path), ""):
-        total += len(data)
-        ensure(name not in files, name, "name", "twice")
-        ensure(len(data) <= MAX_FILE and total <= MAX_TOTAL and len(files) < MAX_FILES, name, "name", "size")
+    room = [MAX_TOTAL]
+
+    def take(name: str, opened: Any) -> None:
+        with opened as file:
+            data = file.read(MAX_FILE + 1)
+        ensure(NAME.fullmatch(name) and name not in files, ascii(name)[:200], "name")
+        room.append(room[-1] - len(data))
+        ensure(len(data) <= MAX_FILE and room[-1] >= 0 and len(files) < MAX_FILES, name, "name", "size")
         files[name] = data
+
+    if path.is_dir():
+        for found in sorted(path.rglob("*")):
+            ensure(not found.is_symlink() and (found.is_file() or found.is_dir()), ascii(found.name), "name")
+            if found.is_file():
+                take(found.relative_to(path).as_posix(), found.open("rb"))
+    else:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                take(member.filename, archive.open(member))
     return files
-
-
-def _zipped(path: str) -> Any:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            ensure(NAME.fullmatch(info.filename), ascii(info.filename)[:200], "name")
-            with archive.open(info) as file:
-                yield info.filename, file.read(MAX_FILE + 1)
-
-
-def _walked(root: Path, below: str) -> Any:
-    for entry in sorted((root / below).iterdir()):
-        mode, name = entry.lstat().st_mode, below + entry.name
-        ensure(NAME.fullmatch(name) and (stat.S_ISREG(mode) or stat.S_ISDIR(mode)), ascii(name)[:200], "name")
-        if stat.S_ISDIR(mode):
-            yield from _walked(root, name + "/")
-        else:
-            with entry.open("rb") as file:
-                yield name, file.read(MAX_FILE + 1)
 
 
 def text(files: dict[str, bytes], name: str, wanted_by: str = "") -> str:
@@ -416,16 +409,19 @@ def check_bound(sample: Any, where: str) -> None:
     """Were ``upper`` of the frame bad, so few bad draws would be no likelier than 1 - C; else it claims too much."""
     frame, drawn, bad = (field(where, sample, name, int) for name in ("frame", "drawn", "bad"))
     confidence, upper = (field(where, sample, name, int, float) for name in ("confidence", "upper"))
-    possible = 0 <= bad <= min(drawn, 100_000) and drawn < 1 << 40 and 0 <= frame < 1 << 63
-    ensure(possible and 0 < confidence < 1 and 0 <= upper <= 1, where, "malformed", "assurance")
+    possible = 0 <= bad <= drawn and frame >= 0 and 0 < confidence < 1 and 0 <= upper <= 1
+    ensure(possible and max(frame, drawn) < 1 << 62, where, "malformed", "assurance")
+    unit, method = field(where, sample, "unit", str), field(where, sample, "method", str)
+    whole = drawn >= frame and (unit != "bytes" or method == "census")  # bytes are drawn again and again
+    if upper == 1 or (whole and upper * frame > bad - 1e-6):
+        return
+    ensure(bad <= 100_000, where, "malformed", "bad")
 
     def ways(n: int, k: int) -> float:
         return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
-    finite, damaged = field(where, sample, "unit", str) != "bytes", round(upper * frame)
-    if upper == 1 or (finite and drawn >= frame and upper * frame > bad - 1e-6):
-        return  # nothing is claimed, or nothing was left undrawn
-    if finite and sample.get("method") == "hypergeometric":
+    if method == "hypergeometric":
+        damaged = round(upper * frame)
         some = range(max(0, drawn - frame + damaged), min(bad, damaged) + 1)
         logs = [ways(damaged, k) + ways(frame - damaged, drawn - k) - ways(frame, drawn) for k in some]
     else:  # Clopper and Pearson; for none bad, upper = 1 - (1 - C) ** (1 / n)
@@ -436,7 +432,7 @@ def check_bound(sample: Any, where: str) -> None:
 
 def verify(path: str, given: str | None, kept: str | None) -> dict[str, object]:
     """Check everything; what is worth showing, by its label in both languages. Raises Invalid."""
-    files = read_pack(path)
+    files = read_pack(Path(path))
     line = text(files, "keys/log.vkey").strip()
     key = open_key("keys/log.vkey", line)
     key_id = hashlib.sha256(key.raw).hexdigest()
@@ -458,13 +454,15 @@ def verify(path: str, given: str | None, kept: str | None) -> dict[str, object]:
     bounds = sum(check_drill(one, known, files, key) for one in drills)
     count = Counter(one.kind for one in said)
     planned = {one.says.get("plan") for one in drills} - {None}
-    told = "as you gave it / 与您给定的一致" if given else "from the pack: compare it! / 取自包内，请另行核对！"
+    told = (
+        ("as you gave it", "与您给定的一致") if given else ("from the pack itself: compare it", "取自包内，请另行核对")
+    )
     period = field("manifest.json", manifest, "period", dict)
     return {
         "system / 系统": system,
         "period / 时段": f"{period.get('from')} … {period.get('to')}",
         "log / 日志": f"{key.name} {head.size} {head.root.hex()}",
-        "key / 公钥": f"{key_id} ({told})",
+        "key / 公钥": f"{key_id} ({told[CHINESE]})",
         "statements / 声明": len(said),
         "backups, failed / 备份，未成": f"{count['backup-receipt']}, {count['no-backup']}",
         "drills, passed / 演练，通过": f"{len(drills)}, {sum(one.says['outcome'] == 'PASS' for one in drills)}",
@@ -481,6 +479,9 @@ def main() -> int:
     parser.add_argument("--key", help="the log's public key as you were told by another way: its line or its id")
     parser.add_argument("--checkpoint", help="a file with a checkpoint of the log that you kept from before")
     asked = parser.parse_args()
+    for path in filter(None, (asked.pack, asked.checkpoint)):
+        if not Path(path).exists():
+            parser.error(f"{path} does not exist")
 
     def say(line: str) -> None:
         shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in line)

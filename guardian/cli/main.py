@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "restore": ("guardian.cli.restore", N_("Bring data back into an empty directory.")),
     "verify": ("guardian.cli.verify", N_("Prove by restore drills that data comes back.")),
     "ledger": ("guardian.cli.ledger", N_("Show, verify or export the signed log.")),
+    "audit": ("guardian.cli.audit", N_("Make evidence packs; answer clauses and levels of standards from the log.")),
     "keys": ("guardian.cli.keys", N_("Say which keys there are and how they are kept.")),
     "demo": ("guardian.cli.demo", N_("Run the main job on a real storage server on this machine.")),
 }

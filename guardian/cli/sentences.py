@@ -1,5 +1,6 @@
 """Reason codes as sentences, in the reader's language. Codes live in the log; prose lives here."""
 
+from guardian.audit.reasons import TEXTS as AUDIT
 from guardian.cli.render import visible
 from guardian.i18n import N_, _
 from guardian.ledger.invalid import TEXTS
@@ -140,7 +141,7 @@ SENTENCES: dict[str, str] = {
     "restore-failed": N_("the dump of {database} does not load: {error}"),
     "locale-missing": N_("this host lacks the locale {locale} of {database}: it was loaded with the plain one"),
     "tables-not-counted": N_("the rows of {count} tables were not counted at the source, so they are not compared"),
-    "integrity-damaged": N_("{database} is damaged inside: {error}"),
+    "integrity-damaged": N_("tables or indexes are damaged inside: {error}"),
     "integrity-not-checked": N_("the inside of tables and indexes was not checked: {why}"),
     "integrity-more": N_("{count} more findings of the integrity check"),
     "newest-older": N_("the newest business record that came back is of {found}, the source had one of {expected}"),
@@ -249,7 +250,7 @@ SENTENCES: dict[str, str] = {
     # could not find out
     "could-not-run": N_("{detail}"),
 }
-SENTENCES |= TEXTS
+SENTENCES |= TEXTS | AUDIT
 """Every code that may stand in a :class:`~guardian.model.reason.Reason`. A test holds this table against the code."""
 
 OUTCOMES: dict[str, str] = {
