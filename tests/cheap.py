@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 
-def cheapen(site: Any) -> None:
-    """Write the repository's master key under the cheapest key derivation restic takes, in the place of the old one.
+def cheapen(site: Any, n: int = 2) -> None:
+    """Write the repository's master key under the cheapest key derivation restic takes, or one of scrypt's work ``n``.
 
     The format is that of restic's design document: scrypt gives 64 bytes, AES-256-CTR with Poly1305-AES seals.
     """
@@ -23,7 +23,7 @@ def cheapen(site: Any) -> None:
     (old,) = (site.repository / "keys").iterdir()
     key = json.loads(old.read_bytes())
     master = _open(base64.b64decode(key["data"]), _derive(password, key))
-    key |= {"N": 2, "r": 8, "p": 1}
+    key |= {"N": n, "r": 8, "p": 1}
     key["data"] = base64.b64encode(_seal(master, _derive(password, key))).decode()
     text = json.dumps(key).encode()
     old.unlink()

@@ -43,6 +43,8 @@ class Seen:
     """Roots of which restic said nothing at all."""
     incomplete: bool = False
     """restic itself says that it could not read everything, whether or not it named what."""
+    flaws: tuple[Reason, ...] = ()
+    """What of the snapshot cannot be read back."""
 
 
 def judge(asked: Asked, seen: Seen) -> tuple[RunOutcome, tuple[Reason, ...]]:
@@ -54,9 +56,11 @@ def judge(asked: Asked, seen: Seen) -> tuple[RunOutcome, tuple[Reason, ...]]:
 
 
 def _reasons(asked: Asked, seen: Seen) -> Iterable[Reason]:
+    # A snapshot that is there and damaged is told of by its flaws.
     if seen.snapshot is None:
-        yield reason("snapshot-not-listed")
+        yield from seen.flaws or (reason("snapshot-not-listed"),)
     else:
+        yield from seen.flaws
         yield from (
             reason("source-incomplete", missing=_short(path)) for path in _absent(asked, seen.snapshot)[:_NAMED]
         )

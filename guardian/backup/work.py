@@ -1,4 +1,4 @@
-"""Running restic for a job, and looking at what it made."""
+"""Running restic for a job, and looking at what it made: with our own decoder, else with restic once more."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from guardian.backup.attempt import Attempt
 from guardian.backup.sample import Changes, Ranking, take
+from guardian.backup.witness import Sighting, Witness
 from guardian.errors import SnapshotMissing
 from guardian.model.backup import Snapshot, SourceSample
 from guardian.model.events import Phase, Progress
 from guardian.model.reason import Reason, reason
 from guardian.restic.client import BackupReport, FilesBackup, Restic, StreamBackup
-from guardian.sources import FilesJob, Job
+from guardian.sources import FilesJob, Job, StreamJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Done:
     parent: str | None
     unseen: tuple[str, ...] = ()
     """Roots that restic never named: an exclude took them out, though the snapshot lists them as its paths."""
+    flaws: tuple[Reason, ...] = ()
+    """What of the snapshot, or of its root tree, cannot be read back."""
 
 
 class OtherRepository(Exception):
@@ -41,8 +44,8 @@ class OtherRepository(Exception):
 class Work:
     """One restic backup. ``known`` (the repository on record), ``parent`` and ``anchor`` are our own records.
 
-    That the repository is the known one is proven by the parent, since only that one has it; a first backup asks
-    while it looks at its snapshot, and a stream before its producer starts.
+    That the repository is the known one is proven by its configuration, or by the parent, since only that one has it:
+    of a stream before its producer starts, of files when restic has ended.
     """
 
     attempt: Attempt
@@ -50,6 +53,7 @@ class Work:
     known: str | None
     parent: str | None
     anchor: str
+    _witness: Witness = field(init=False)
     _ranking: Ranking = field(init=False)
     _seed: bytes = field(init=False)
     _started_ns: int = field(init=False)
@@ -65,32 +69,28 @@ class Work:
 
     def run(self, job: Job) -> Done:
         """Back up ``job`` and look at the result."""
-        report = self.attempt.node.report
-        report(Phase("backup", self.attempt.target.ref))
-        if isinstance(job, FilesJob):
-            said, remarks = self._with_parent(job)
-        else:
-            self._identify(self.restic.config().id)
-            said, remarks = self._stream(job), ()
-        report(Phase("confirm", self.attempt.target.ref))
-        # Each look at the repository costs restic a key derivation: both go on at once, and the source is hashed.
-        with ThreadPoolExecutor(2) as pool:
-            asking = None if self._identity else pool.submit(self.restic.config)
-            files = isinstance(job, FilesJob)
-            taking = pool.submit(take, self._ranking, self._seed, self._started_ns) if files else None
-            snapshot = self._confirm(said)
-            if asking:
-                self._identify(asking.result().id, snapshot)
-            return Done(
-                report=said,
-                repository_id=self._identity,
-                snapshot=snapshot,
-                sample=taking.result() if taking else None,
-                changed=self._changed,
-                remarks=remarks,
-                parent=self.parent,
-                unseen=tuple(self._unseen),
-            )
+        report, ref = self.attempt.node.report, self.attempt.target.ref
+        with Witness(self.attempt.node, self.attempt.target.key) as self._witness:
+            report(Phase("backup", ref))
+            said, remarks = self._with_parent(job) if isinstance(job, FilesJob) else self._stream(job)
+            report(Phase("confirm", ref))
+            # The source is hashed meanwhile: both looks wait for other machines more than they work.
+            with ThreadPoolExecutor(1) as pool:
+                files = isinstance(job, FilesJob)
+                taking = pool.submit(take, self._ranking, self._seed, self._started_ns) if files else None
+                seen = self._confirm(said)
+                self._identify(self._witness.identity() or self._identity or self._who(), seen.snapshot)
+                return Done(
+                    report=said,
+                    repository_id=self._identity,
+                    snapshot=seen.snapshot,
+                    sample=taking.result() if taking else None,
+                    changed=self._changed,
+                    remarks=(*remarks, *self._witness.remarks),
+                    parent=self.parent,
+                    unseen=tuple(self._unseen),
+                    flaws=seen.flaws,
+                )
 
     def _with_parent(self, job: FilesJob) -> tuple[BackupReport, tuple[Reason, ...]]:
         try:
@@ -98,7 +98,7 @@ class Work:
         except SnapshotMissing:
             if self.parent is None:
                 raise
-            self._identify(self.restic.config().id)
+            self._identify(self._who())
             # Somebody deleted it behind our back. The data is saved all the same; a drill will name the loss.
             remark = reason("parent-missing", "warning", snapshot=self.parent)
             self.parent = None
@@ -106,6 +106,10 @@ class Work:
         if self.parent and self.known:
             self._identity = self.known
         return said, ()
+
+    def _who(self) -> str:
+        """The id of the repository, by our own look at it, else by restic's."""
+        return self._witness.identity() or self.restic.config().id
 
     def _identify(self, found: str, snapshot: Snapshot | None = None) -> None:
         if self.known not in (None, found):
@@ -131,13 +135,15 @@ class Work:
             on_begin=begin,
         )
 
-    def _stream(self, job: Job) -> BackupReport:
-        assert not isinstance(job, FilesJob)  # noqa: S101
-        return self.restic.backup_stream(
+    def _stream(self, job: StreamJob) -> tuple[BackupReport, tuple[Reason, ...]]:
+        # A restic that is stopped with its lock in hand may leave it: in a stranger's repository it is never begun.
+        self._identify(self._who())
+        said = self.restic.backup_stream(
             StreamBackup(filename=job.filename, tags=self._tags(), host=self.attempt.node.host),
             job.feed,
             on_status=self._status,
         )
+        return said, ()
 
     def _tags(self) -> tuple[str, ...]:
         target = self.attempt.target
@@ -150,10 +156,11 @@ class Work:
         )
 
     def _item(self, action: str, path: str) -> None:
-        if self._unseen:
-            self._unseen.pop(path.rstrip("/") or "/", None)
         if path.endswith("/"):
+            self._unseen.pop(path.rstrip("/") or "/", None)
             return
+        if path in self._unseen:
+            del self._unseen[path]
         self._ranking.offer(path)
         if action != "unchanged":
             self._changed.note(path)
@@ -161,9 +168,12 @@ class Work:
     def _status(self, done: int, total: int) -> None:
         self.attempt.node.report(Progress(done, total))
 
-    def _confirm(self, said: BackupReport) -> Snapshot | None:
-        """The snapshot as the repository lists it, and only if it is this run's."""
+    def _confirm(self, said: BackupReport) -> Sighting:
+        """The snapshot as it lies in the storage, read back, and only if it is this run's; else as restic lists it."""
         if said.snapshot_id is None:
-            return None
+            return Sighting(None)
+        run_id = self.attempt.run_id
+        if seen := self._witness.look(said.snapshot_id, run_id):
+            return seen
         listed = self.restic.snapshots(said.snapshot_id).snapshots
-        return next((s for s in listed if s.tag("run") == self.attempt.run_id), None)
+        return Sighting(next((s for s in listed if s.tag("run") == run_id), None))

@@ -25,6 +25,11 @@ def parse(data: bytes | memoryview) -> dict[str, Any]:
     return value
 
 
+def first(data: bytes | memoryview) -> Any:
+    """The JSON value that ``data`` begins with, whatever follows. Raises NotUnderstood."""
+    return _value(decode(data), 0)[0]
+
+
 def members(data: bytes | memoryview, streamed: str) -> Iterator[tuple[str, Any]]:
     """Key and value of each member of a JSON object; of the list under the key ``streamed``, each element by itself.
 

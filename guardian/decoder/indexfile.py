@@ -96,13 +96,13 @@ def _read(reader: Reader, opener: Opener, name: str, index: Index) -> tuple[set[
             if key == "supersedes":
                 supersedes.update(document.strings(value))
             elif value is not None:
-                packs.add(_take(index, value))
+                packs.add(take(index, value))
     except NotUnderstood:
         raise Damage("index-not-understood", object=name) from None
     return supersedes, packs
 
 
-def _take(index: Index, element: Any) -> bytes:
+def take(index: Index, element: Any) -> bytes:
     """Add one pack of an index file; its id. Raises NotUnderstood."""
     if not isinstance(element, dict) or not isinstance(element.get("blobs"), list):
         raise NotUnderstood

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from guardian.decoder import content, document, indexfile, keys, limits, structure
+from guardian.decoder import content, document, indexfile, keys, limits, lookup, structure
 from guardian.decoder.blobs import Blobs
 from guardian.decoder.blocks import Blocks
 from guardian.decoder.damage import Damage, Findings, as_reason, shown
@@ -65,6 +65,20 @@ class Repository:
         for finding in loaded.findings.kept:
             findings.add(finding)
         return Loaded(self.reader, self._key, tuple(found), loaded, findings)
+
+    def names(self, folder: str) -> frozenset[str]:
+        """The ids of the objects in ``folder`` (``index/``, ``snapshots/``) just now. Raises what the reader raises."""
+        found = (name.removeprefix(folder) for name, _size in self.reader.list(folder))
+        return frozenset(filter(is_id, found))
+
+    def snapshot(self, snapshot_id: str) -> Snapshot:
+        """The snapshot with this whole id. Raises Damage, ObjectMissing, and what the reader raises."""
+        return read_snapshot(self.reader, self._key.opener(), snapshot_id)
+
+    def read_back(self, kind: int, blob_id: bytes, index_ids: Iterable[str]) -> bytes | memoryview:
+        """One blob by the first index file that leads to it; see :func:`guardian.decoder.lookup.read_back`."""
+        names = (indexfile.FOLDER + index_id for index_id in index_ids)
+        return lookup.read_back(self.reader, self._key, (kind, blob_id), names)
 
     def snapshots(self, findings: Findings, known: Mapping[str, Snapshot] | None = None) -> Iterator[Snapshot]:
         """Every snapshot that can be read, by id; what cannot is added to ``findings``. ``known`` ones are not read."""

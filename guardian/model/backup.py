@@ -69,11 +69,13 @@ class FileDigest(Stated):
 class SourceSample(Stated):
     """The seeded sample of source files that a backup took digests of.
 
-    Files are ranked by HMAC-SHA-256(``seed``, path); the first that fit 64 files and 64 MiB and did not change
-    during the run are in. ``frame`` counts the regular files they were drawn from.
+    Files are ranked by their path under ``seed``: HMAC-SHA-256, or BLAKE2b of 32 bytes keyed with it, as ``rule`` says
+    (the first receipts do not say it). The first that fit 64 files and 64 MiB and did not change during the run are in.
+    ``frame`` counts the regular files they were drawn from.
     """
 
     seed: Sha256
+    rule: Literal["hmac-sha256", "blake2b"] = "hmac-sha256"
     frame: int
     files: tuple[FileDigest, ...] = ()
     too_large: int = 0

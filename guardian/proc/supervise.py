@@ -23,7 +23,7 @@ _CHUNK = 1 << 18
 _PIECE = 1 << 16  # written to the program at a time, so that slow progress is seen as progress
 _TICK = 1.0
 _LOOK = 0.25  # seconds between two looks at how much the program has moved
-_SMALL = 2048
+_SMALL = 1 << 15
 _GATHER = 0.005
 """Seconds to let output gather that comes in small pieces: a line each for a hundred thousand files would wake us as
 often, and take the processor from the program. The pipe is wide enough not to stop it meanwhile."""

@@ -10,9 +10,7 @@ from guardian.model.backup import Counts
 from guardian.model.border import Heard
 
 _ITEM = b'{"message_type":"verbose_status","action":"'
-_ITEM_LENGTH = len(_ITEM)
-_NAME = b'","item":"'
-_NAME_LENGTH = len(_NAME)
+_ACTIONS = {name.encode(): name for name in ("new", "modified", "unchanged")}
 
 REPLACEMENT = "\ufffd"
 """Stands in a path for each byte that was not UTF-8: such a path cannot be opened."""
@@ -146,15 +144,16 @@ def item(line: bytes) -> tuple[str, str] | None:
     """
     if not line.startswith(_ITEM):
         return None
-    start = line.find(_NAME, _ITEM_LENGTH)
-    end = line.find(b'"', start + _NAME_LENGTH)
-    if start < 0 or end < 0:
+    # One cut at the quotes: 7 is the action, 11 the path, as long as neither has an escape in it.
+    parts = line.split(b'"', 12)
+    if len(parts) < 13 or parts[9] != b"item":
         return None
-    action, name = line[_ITEM_LENGTH:start], line[start + _NAME_LENGTH : end]
-    if b"\\" in name:
+    action, name = parts[7], parts[11]
+    if b"\\" in name or b"\\" in action:
         return _slow_item(line)
-    path = name.decode("utf-8", "replace")
-    return (action.decode("ascii", "replace"), path) if path else None
+    return (
+        (_ACTIONS.get(action) or action.decode("ascii", "replace"), name.decode("utf-8", "replace")) if name else None
+    )
 
 
 def _slow_item(line: bytes) -> tuple[str, str] | None:
