@@ -10,10 +10,11 @@ from guardian.model.protection import (
     SourceSpec,
     SqliteSource,
 )
-from guardian.model.reason import reason
 from guardian.sources import files
 from guardian.sources.command import CommandJob
-from guardian.sources.job import Job, SourceContext, SourceFailed
+from guardian.sources.job import Job, SourceContext
+from guardian.sources.mysql.dump import MysqlJob
+from guardian.sources.postgresql.dump import PostgresqlJob
 from guardian.sources.sqlite import SqliteJob
 
 
@@ -29,6 +30,8 @@ def prepare(spec: SourceSpec, context: SourceContext) -> Job:
             return SqliteJob(spec, context)
         case CommandSource():
             return CommandJob(spec, context)
-        case PostgresqlSource() | MysqlSource():
-            raise SourceFailed(reason("kind-not-in-this-version", kind=spec.kind))
+        case MysqlSource():
+            return MysqlJob(spec, context)
+        case PostgresqlSource():
+            return PostgresqlJob(spec, context)
     assert_never(spec)
