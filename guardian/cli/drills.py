@@ -191,7 +191,7 @@ def _coverage(covered: "Coverage") -> str:
 
 def limits(level: str, *, full: bool) -> Iterable[str]:
     """What was not proven, said every time."""
-    if level in ("D0", "D1", "D2"):
+    if level in ("K", "D0", "D1", "D2"):
         yield _("not proven: that any file comes back (level D3)")
     elif not full:
         yield _("not proven: files and bytes that were not drawn (--full reads all)")

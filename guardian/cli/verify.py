@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from guardian.cli.render import Report
+    from guardian.drill.custody import ShareSource
     from guardian.drill.record import Drill
     from guardian.drill.run import Options
     from guardian.node import Node
@@ -37,7 +38,8 @@ class _Bounded(click.FloatRange):
         "Prove by restore drills that data comes back.\n\n"
         "D0 holds receipts against snapshots; D1 looks whether every part of the repository is there; D2 reads stored "
         "packs; D3 brings a seeded sample of files back; D4 loads a database and asks it. Our own decoder reads, the "
-        "restic program reads a part of it again. Nothing is written to the repository or to the source."
+        "restic program reads a part of it again. K, apart from these, opens the repository by its holders' shares. "
+        "Nothing is written to the repository or to the source."
     )
 )
 @click.argument("selectors", nargs=-1, metavar="[SYSTEM[/SOURCE]]...")
@@ -63,17 +65,25 @@ class _Bounded(click.FloatRange):
     metavar="PROOF",
     help=_("Draw and read the sample of a drill again: its id, or a report in JSON."),
 )
+@click.option(
+    "--share",
+    "shares",
+    multiple=True,
+    metavar="FILE",
+    help=_("Level K: a holder's share, or - for standard input; without any, holders type theirs."),
+)
 @verb
 def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
     """Drill, and show what was proven and what was not."""
     from guardian.cli import frame, render
 
     report_file = _report_file(asked["report"])
+    shares = _brought(session, selectors, asked)
     with frame.node(session) as node:
         if asked["replay"]:
             return render.show(session, _replayed(node, asked["replay"]))
         options = _options(node, asked)
-        drills = _drills(node, selectors, options)
+        drills = _drills(node, selectors, options, shares)
         report = _report(drills, options)
         if report_file is not None:
             _write(report_file, node, drills, report)
@@ -100,10 +110,33 @@ def _options(node: "Node", asked: dict[str, Any]) -> "Options":
     return options
 
 
-def _drills(node: "Node", selectors: tuple[str, ...], options: "Options") -> "tuple[Drill, ...]":
+def _drills(node: "Node", selectors: tuple[str, ...], options: "Options", shares: "ShareSource") -> "tuple[Drill, ...]":
+    targets = node.loaded.targets(selectors)
+    if options.level == "K":
+        from guardian.drill.custody import drill
+
+        return drill(node, targets, shares)
     from guardian.drill.run import verify as run_drills
 
-    return run_drills(node, node.loaded.targets(selectors), options)
+    return run_drills(node, targets, options)
+
+
+def _brought(session: Session, selectors: tuple[str, ...], asked: dict[str, Any]) -> "ShareSource":
+    """What holders bring for level K: their files, or what they type before anything else is done."""
+    from guardian.cli import frame, holders, screen
+    from guardian.drill.custody import Brought
+
+    if asked["shares"]:
+        if asked["level"] != "K":
+            raise UsageError(_("shares are for level K alone"), _("Give --level K too."))
+        given = holders.brought(asked["shares"])
+        return lambda _key: given
+    if asked["level"] != "K" or asked["replay"] or not screen.has_terminal():
+        return lambda _key: Brought()
+    keys = sorted({target.key for target in frame.loaded(session).targets(selectors)})
+    with screen.Screen() as terminal:
+        typed = {key: Brought(holders.typed(terminal, key)) for key in keys}
+    return typed.__getitem__
 
 
 def _report(drills: "Sequence[Drill]", options: "Options") -> "Report":
