@@ -27,7 +27,7 @@ from guardian.ledger.store import Log
 from guardian.model.backup import BackupRun, Target
 from guardian.model.events import Phase
 from guardian.model.evidence import BackupReceipt
-from guardian.model.protection import CommandSource, DatabaseSource, DatabaseSource, SourceSpec, SqliteSource
+from guardian.model.protection import CommandSource, DatabaseSource, SourceSpec, SqliteSource
 from guardian.model.reason import reason
 from guardian.model.secret import Secret
 from guardian.node import Node
@@ -134,8 +134,6 @@ def _context(attempt: Attempt, spec: SourceSpec, scratch: Path) -> SourceContext
     secrets: Mapping[str, Secret] = {}
     if isinstance(spec, CommandSource):
         secrets = {name: resolve(ref, node.loaded.base) for name, ref in spec.environment.items()}
-    elif isinstance(spec, DatabaseSource):
-        secrets = {"dsn": resolve(spec.dsn, node.loaded.base)}
     elif isinstance(spec, DatabaseSource):
         secrets = {"dsn": resolve(spec.dsn, node.loaded.base)}
     stall = node.loaded.config.restic.stall_timeout.total_seconds()
