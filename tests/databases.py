@@ -22,6 +22,9 @@ def postgres_bin() -> Path | None:
     return Path(initdb).resolve().parent if initdb else None
 
 
+_INITDB = "-D data -U postgres -A scram-sha-256 --pwfile=password --no-sync -E UTF8 --locale=C.UTF-8"
+
+
 @dataclass(slots=True)
 class PostgresServer:
     """A server that listens on a Unix socket only. Superuser ``postgres`` with ``password``, by scram."""
@@ -50,20 +53,7 @@ class PostgresServer:
             for path in (self.folder, self.socket, secret):
                 shutil.chown(path, "nobody")
         subprocess.run(
-            [
-                self.bin / "initdb",
-                "-D",
-                "data",
-                "-U",
-                "postgres",
-                "-A",
-                "scram-sha-256",
-                "--pwfile=password",
-                "--no-sync",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-            ],
+            [self.bin / "initdb", *_INITDB.split()],
             cwd=self.folder,
             check=True,
             capture_output=True,
@@ -97,20 +87,9 @@ class PostgresServer:
         self, *statements: str, database: str = "postgres", check: bool = True
     ) -> "subprocess.CompletedProcess[bytes]":
         words = [word for statement in statements for word in ("-c", statement)]
+        where = ("-h", self.socket, "-U", "postgres", "-d", f"dbname='{_escaped(database)}'")
         done = subprocess.run(
-            [
-                self.bin / "psql",
-                "-XAtqw",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-h",
-                self.socket,
-                "-U",
-                "postgres",
-                *words,
-                "-d",
-                "dbname='" + database.replace("\\", "\\\\").replace("'", "\\'") + "'",
-            ],
+            [self.bin / "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", *where, *words],
             env={"PGPASSWORD": self.password, "PATH": os.environ["PATH"]},
             capture_output=True,
             check=False,

@@ -5,6 +5,7 @@ equal. Nothing is sought back to: sizes stand behind each entry (APPNOTE 4.3.9) 
 stream that was cut has no directory and is no archive. What is read is hostile until proven otherwise.
 """
 
+import errno
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -110,17 +111,17 @@ class ArchiveReader:
 
     def __init__(self, stream: BinaryIO) -> None:
         _look_at_end(stream)
-        try:
+        with _understood("its directory"):
             self._zip = zipfile.ZipFile(stream)
             entries = self._zip.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, struct.error, UnicodeError, ValueError) as error:
-            raise ArchiveBroken(str(error)) from error
         self._entries = {entry.filename: entry for entry in entries}
         if len(self._entries) != len(entries):
             raise ArchiveBroken("an entry is there twice")
+        size = stream.seek(0, 2)
         for entry in entries:
             _examine(entry)
-        size = stream.seek(0, 2)
+            if not 0 <= entry.header_offset < size:
+                raise ArchiveBroken("an entry lies outside of it")
         if sum(entry.file_size for entry in entries) > size:
             raise ArchiveBroken("its entries are larger than itself")
 
@@ -134,22 +135,32 @@ class ArchiveReader:
 
     def chunks(self, name: str, size: int = 1 << 20) -> Iterator[bytes]:
         """The content of an entry, its checksum verified at its end. Raises KeyError, ArchiveBroken."""
-        try:
-            with self._zip.open(self._entries[name]) as handle:
-                total = 0
-                while chunk := handle.read(size):
-                    total += len(chunk)
-                    yield chunk
-            if total != self.size(name):
-                raise ArchiveBroken(f"{name} is cut short")
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, struct.error, UnicodeError) as error:
-            raise ArchiveBroken(f"{name}: {error}") from error
+        with _understood(name), self._zip.open(self._entries[name]) as handle:
+            total = 0
+            while chunk := handle.read(size):
+                total += len(chunk)
+                yield chunk
+        if total != self.size(name):
+            raise ArchiveBroken(f"{name} is cut short")
 
     def read(self, name: str, limit: int) -> bytes:
         """The whole of a small entry. Raises KeyError, ArchiveBroken when it has more than ``limit`` bytes."""
         if self.size(name) > limit:
             raise ArchiveBroken(f"{name} is too large")
         return b"".join(self.chunks(name))
+
+
+@contextmanager
+def _understood(what: str) -> Iterator[None]:
+    """Every way in which zipfile says that bytes are no archive, as one."""
+    try:
+        yield
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, struct.error, ValueError) as error:
+        raise ArchiveBroken(f"{what}: {error}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a position before the start
+            raise
+        raise ArchiveBroken(f"{what}: {error}") from error
 
 
 def _look_at_end(stream: BinaryIO) -> None:

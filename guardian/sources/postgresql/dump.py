@@ -7,7 +7,7 @@ work is decided before the archive goes on; a failure leaves an archive without 
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ TRAILER = b"database cluster dump complete"
 """Stands near the end of what pg_dumpall wrote whole; behind it newer ones write one line more."""
 
 _GRACE_SECONDS = 10.0
+_CAUSE_SECONDS = 2.0
 _CHUNK = 1 << 20
 _SURVEY_SECONDS = 60.0
 
@@ -177,10 +178,15 @@ class PostgresqlJob:
                 counting = pool.submit(self._count, session, name, snapshot)
                 try:
                     self._dump(archive, name, snapshot)
+                except SourceFailed:
+                    # A question that was refused ends the transaction, and the dump with it: then it is the cause.
+                    wait([counting], _CAUSE_SECONDS)
+                    halt.set()
+                    with suppress(Interrupted):
+                        counting.result()
+                    raise
                 except BaseException:
                     halt.set()
-                    with suppress(Interrupted, Refused, SourceFailed):
-                        counting.result()
                     raise
                 return counting.result()
         finally:

@@ -33,6 +33,7 @@ from guardian.sources.proof import Dump, Proof, ProofContext
 _FACTS_BYTES = 64 << 20
 _GLOBALS_BYTES = 64 << 20
 _ASK_SECONDS = 900.0
+_SAID_BYTES = 64 << 10
 _COUNTING = f"{asking.READ_ONLY} {asking.PLAIN}"
 _ENTRY = re.compile(r"databases/([^/]+?)(?:\.dump|/[^/]+)")
 
@@ -177,18 +178,21 @@ class _Examination:
     # asking
 
     def _examine(self, server: ScratchServer, databases: list[str], pool: ThreadPoolExecutor) -> None:
-        checking = pool.submit(self._integrity, server, tuple(databases))
+        checking = pool.submit(self._integrity, server)
+        self._admit(server, databases)
         for database in databases:
-            self._admit(server, database)
             self._count(server, database)
         self._context.mark("app_started")
         self._ask(server, databases)
         self._reasons += checking.result()
 
-    def _admit(self, server: ScratchServer, database: str) -> None:
-        if server.prover != server.superuser:
-            quoted = database.replace('"', '""')
-            with server.session(HOME, _ASK_SECONDS) as session:
+    def _admit(self, server: ScratchServer, databases: list[str]) -> None:
+        """Let the role that asks in, where others are kept out."""
+        if server.prover == server.superuser:
+            return
+        with server.session(HOME, _ASK_SECONDS) as session:
+            for database in databases:
+                quoted = database.replace('"', '""')
                 session.do(f'grant connect on database "{quoted}" to {server.prover}')
 
     def _count(self, server: ScratchServer, database: str) -> None:
@@ -288,27 +292,24 @@ class _Examination:
         if before and self._newest and self._newest < before:
             self._reasons.append(reason("newest-older", expected=before.isoformat(), found=self._newest.isoformat()))
 
-    def _integrity(self, server: ScratchServer, databases: tuple[str, ...]) -> list[Reason]:
-        """What pg_amcheck says of every table and index."""
+    def _integrity(self, server: ScratchServer) -> list[Reason]:
+        """What pg_amcheck says of every table and index that was loaded; the system's own are this host's."""
         program = server.programs.pg_amcheck
         if program is None:
             return [reason("integrity-not-checked", "warning", why="pg_amcheck")]
-        found: list[Reason] = []
-        for database in databases:
-            said = bytearray()
-
-            def keep(chunk: bytes, said: bytearray = said) -> None:
-                said.extend(chunk[: 65536 - len(said)])
-
-            conninfo = server.conninfo(database, options="-c search_path=pg_catalog")
-            words = ("--no-password", "--install-missing", f"--jobs={self._spec.jobs}", conninfo)
-            finished = server.run((program, *words), self._seconds, Streams(stdout=keep))
-            first = next(iter(said.decode("utf-8", "backslashreplace").splitlines()), "") or say(finished.stderr)
-            if finished.returncode == 2:
-                found.append(reason("integrity-damaged", database=short(database), error=short(first)))
-            elif finished.returncode != 0:
-                found.append(reason("integrity-not-checked", "warning", why=short(first)))
-        return list(capped(found, "integrity-more"))
+        said = bytearray()
+        which = ("--all", f"--exclude-database={HOME}", "--exclude-schema=pg_catalog")
+        how = ("--no-password", "--install-missing", f"--jobs={self._spec.jobs}")
+        home = f"--maintenance-db={server.conninfo(HOME, options='-c search_path=pg_catalog')}"
+        keep = Streams(stdout=lambda chunk: said.extend(chunk[: _SAID_BYTES - len(said)]))
+        finished = server.run((program, *which, *how, home), self._seconds, keep)
+        if finished.returncode == 0:
+            return []
+        lines = said.decode("utf-8", "backslashreplace").splitlines()
+        if finished.returncode == 2:  # it did its work, and there is something
+            damaged = (reason("integrity-damaged", error=short(line)) for line in lines if not line.startswith(" "))
+            return list(capped(damaged, "integrity-more")) or [reason("integrity-damaged", error="")]
+        return [reason("integrity-not-checked", "warning", why=short(say(finished.stderr)))]
 
 
 def _facts_inside(archive: ArchiveReader) -> dict[str, Any]:
