@@ -6,6 +6,7 @@ output holds exactly one JSON document, errors included.
 """
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("guardian.cli.verify", N_("Prove by restore drills that data comes back.")),
     "ledger": ("guardian.cli.ledger", N_("Show, verify or export the signed log.")),
     "audit": ("guardian.cli.audit", N_("Make evidence packs; answer clauses and levels of standards from the log.")),
-    "keys": ("guardian.cli.keys", N_("Say which keys there are and how they are kept.")),
+    "keys": ("guardian.cli.keys", N_("Say how keys are kept; split, recover and rotate repository passwords.")),
     "demo": ("guardian.cli.demo", N_("Run the main job on a real storage server on this machine.")),
 }
 """Verb → (module with a command of the verb's name, its line in the help). Modules load when they are used."""
@@ -118,6 +119,7 @@ def build() -> click.Group:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run ``guardian`` and leave with an :class:`guardian.errors.ExitCode`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what would be in a core file: passwords and keys
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _fill_streams()
