@@ -7,6 +7,7 @@ lies there is gone when the machine is switched off, and whoever writes there is
 
 import os
 import re
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,15 +35,12 @@ def look(path: Path) -> Place:
     """Where ``path`` really lies. Raises UsageError when it is no directory, Unavailable."""
     try:
         with explained(path):
-            if not path.is_dir():
-                raise UsageError(
-                    _("{path} is not a directory").format(path=path), _("Mount the holder's medium there first.")
-                )
-            device = path.stat().st_dev
+            status = path.stat()
     except FileNotFoundError as error:
-        raise UsageError(
-            _("{path} does not exist").format(path=path), _("Mount the holder's medium there first.")
-        ) from error
+        raise UsageError(_("{path} does not exist").format(path=path), _("Mount the holder's medium there.")) from error
+    if not stat.S_ISDIR(status.st_mode):
+        raise UsageError(_("{path} is not a directory").format(path=path), _("Mount the holder's medium there."))
+    device = status.st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     return Place(path, None if _kind(number) in _MEMORY else _whole(number))
 
