@@ -43,7 +43,10 @@ def make_database(path: Path) -> None:
     """A SQLite database of payments, in WAL mode as applications run it."""
     with closing(sqlite3.connect(path)) as database:
         database.execute("pragma journal_mode = wal")
-        database.execute("create table payments (id integer primary key, person text not null, cents integer not null)")
+        database.execute(
+            "create table payments (id integer primary key, person text not null, cents integer not null,"
+            " paid_at text not null default (strftime('%Y-%m-%dT%H:%M:%SZ')))"
+        )
         database.executemany(
             "insert into payments (person, cents) values (?, ?)",
             ((hashlib.sha256(str(n).encode()).hexdigest(), n * 7 % 100_003) for n in range(_ROWS)),

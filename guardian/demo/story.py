@@ -1,13 +1,15 @@
 """The main job, told as it happens: the commands a user would type, on a real server, with real data.
 
 Back up a directory and a live database to S3, lose the originals, bring them back, compare them with digests
-that Guardian never saw, and drill. Every command is the installed program, run as another process.
+that Guardian never saw, drill, and hand an auditor the evidence. Every command is the installed program, run as
+another process.
 """
 
 import json
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,7 +38,12 @@ systems:
     objectives: {{rpo: 1h, rto: 4h}}
     sources:
       documents: {{kind: files, paths: [{documents}]}}
-      payments: {{kind: sqlite, path: {database}}}
+      payments:
+        kind: sqlite
+        path: {database}
+        assertions: ["select count(*) >= 20000 from payments", "select min(cents) >= 0 from payments"]
+        newest: select max(paid_at) from payments
+    plan: {{schedule: every 1h, retention: {{hourly: 24, daily: 14}}, drills: {{D2: daily, D3: weekly, D4: monthly}}}}
 """
 
 
@@ -116,32 +123,35 @@ class Story:
         self._expect(0 < came <= rows, _("the database is whole: {rows} payments, as of the backup").format(rows=came))
 
     def _prove(self) -> None:
-        with self._step(_("restore drill: presence, structure, seeded sample")):
-            self._guardian("verify")
+        with self._step(_("restore drill, up to a database that answers its owner's questions")):
+            self._guardian("verify", "--level", "D4")
         with self._step(_("the signed log")):
             self._guardian("ledger", "verify")
+        with self._step(_("what an auditor takes away, checked without Guardian")):
+            self._guardian("audit", "pack", "social-insurance", "--output", "evidence.zip")
+            self._check_pack()
+
+    def _check_pack(self) -> None:
+        """Check the pack with the verifier inside it, by a Python that cannot see Guardian."""
+        with zipfile.ZipFile(self.folder / "evidence.zip") as pack:
+            (self.folder / "verify.py").write_bytes(pack.read("verify.py"))
+        self.say("  $ python3 verify.py evidence.zip")
+        self._run((sys.executable, "-I", "verify.py", "evidence.zip"), "verify.py")
 
     def _guardian(self, *arguments: str) -> None:
         """Run the program as a user would, and show what it says."""
         self.say(f"  $ guardian {' '.join(arguments)}")
-        said = capture(
-            Command(
-                (sys.executable, "-m", "guardian", "--lang", i18n.language(), *arguments),
-                environment={"PYTHONUTF8": "1"},
-                cwd=self.folder,
-            ),
-            limit_bytes=_LIMIT,
-            seconds=600,
-        )
+        self._run((sys.executable, "-m", "guardian", "--lang", i18n.language(), *arguments), f"guardian {arguments[0]}")
+
+    def _run(self, argv: tuple[str, ...], name: str) -> None:
+        said = capture(Command(argv, environment={"PYTHONUTF8": "1"}, cwd=self.folder), limit_bytes=_LIMIT, seconds=600)
         for line in said.stdout.decode("utf-8", "replace").splitlines():
             self.say(f"    {line}")
         if said.returncode != ExitCode.OK:
             self.good = False
             for line in said.stderr:
                 self.say(f"    {line}")
-            raise ToolFailed(
-                _("'guardian {verb}' ended with exit code {code}").format(verb=arguments[0], code=said.returncode)
-            )
+            raise ToolFailed(_("'{verb}' ended with exit code {code}").format(verb=name, code=said.returncode))
 
     def _expect(self, truth: bool, text: str) -> None:
         self.good = self.good and truth
