@@ -63,8 +63,17 @@ def test_wheel_carries_the_catalogues_the_licence_and_nothing_of_development(whe
     for locale in ("en", "zh_CN"):
         assert f"guardian/locale/{locale}/LC_MESSAGES/guardian.mo" in names
     assert "guardian/py.typed" in names
+    for standard in ("gbt22239-2019", "gbt20988"):
+        assert f"guardian/_content/policies/standards/{standard}.yaml" in names
+    for beside in ("verify_pack.py", "pack-readme.txt", "templates/pack.html"):
+        assert f"guardian/audit/{beside}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"guardian", "guardian_dr"}
+
+
+def test_installed_program_finds_its_standards(program: Path, tmp_path: Path) -> None:
+    asked = "from guardian.audit.standards import standards; print(*(standard.id for standard in standards()))"
+    assert run(program.with_name("python"), "-I", "-c", asked, cwd=tmp_path).split() == ["gbt20988", "gbt22239-2019"]
 
 
 def test_installed_program_says_its_version(program: Path, tmp_path: Path) -> None:
