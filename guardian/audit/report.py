@@ -13,6 +13,7 @@ from guardian.audit import figures, page, summary
 from guardian.audit.facts import PackFacts, Recorded, code_of
 from guardian.audit.samples import MOST, Sample, samples
 from guardian.audit.summary import Say
+from guardian.drill.record import HIGHEST
 from guardian.errors import UsageError
 from guardian.i18n import _, language, speaking
 from guardian.model.drill import DrillLevel
@@ -39,7 +40,7 @@ def pack_report(facts: PackFacts, lang: str, say: Say | None = None) -> str:
     """
     say = say or facts.sentence
     with speaking(lang):
-        rungs = summary.ladder(facts.drills, [s.id for s in facts.system.sources], summary.source_of)
+        rungs = ladder_of(facts)
         context = {
             "facts": facts,
             "system": facts.system,
@@ -63,12 +64,23 @@ def pack_report(facts: PackFacts, lang: str, say: Say | None = None) -> str:
         return page.render("pack.html", lang, context)
 
 
+def ladder_of(facts: PackFacts) -> tuple[summary.Rung, ...]:
+    """The ladder of a pack. Sources of files and commands have no application of their own: they end at D3."""
+    ends = {source.id: HIGHEST.get(source.kind, "D6") for source in facts.system.sources}
+    return summary.ladder(facts.drills, ends, summary.source_of)
+
+
 def drills_report(drills: Sequence[Recorded[DrillResult]], about: Mapping[str, Any], say: Say) -> str:
-    """The report of drills just done, in the language in use. ``about``: ``host``, ``tenant``, ``at``, ``log``."""
+    """The report of drills just done, in the language in use.
+
+    ``about``: ``host``, ``tenant``, ``generated``, ``log`` (origin, size, root, key_id), and ``plans``, the drills'
+    plans by the leaf hash of the result.
+    """
     names = list(dict.fromkeys(summary.name_of(recorded.said) for recorded in drills))
-    # What was not asked for is no shortcoming of these drills: only levels that were climbed count.
-    rungs = summary.ladder(drills, names)
-    asked: set[DrillLevel] = {check.level for recorded in drills for check in recorded.said.checks}
+    ends: dict[str, DrillLevel] = dict.fromkeys(names, "D6")
+    rungs = summary.ladder(drills, ends)
+    # Of levels that were not asked for, only those are missed without which nobody may say that data comes back.
+    asked = {*summary.NEEDED, *(check.level for recorded in drills for check in recorded.said.checks)}
     seen = [
         (recorded.at, f"{summary.name_of(recorded.said)} {check.level}", why)
         for recorded in drills
@@ -76,7 +88,7 @@ def drills_report(drills: Sequence[Recorded[DrillResult]], about: Mapping[str, A
         for why in check.reasons
     ]
     statements = [
-        Sample.of(recorded, check)
+        Sample.of(recorded, check, (about["plans"].get(recorded.leaf_hash), None))
         for recorded in drills
         for check in recorded.said.checks
         if check.assurances or check.coverage
@@ -107,18 +119,17 @@ def write_drills(path: Path, node: "Node", drills: "Sequence[Drill]", *, say: Sa
         raise UsageError(_("a report is HTML or PDF, not {suffix}").format(suffix=suffix or path.name))
     log = node.read_log()
     recorded = []
+    plans = {}
     for drill in drills:
-        if drill.entry is None:
-            continue
-        entry = log.entry(drill.entry)
-        if isinstance(entry.predicate, DrillResult):
-            at = datetime.fromisoformat(entry.predicate.ended)
-            recorded.append(Recorded(entry.index, entry.leaf_hash.hex(), at, entry.predicate))
+        leaf_hash = log.entry(drill.entry).leaf_hash.hex()
+        recorded.append(Recorded(drill.entry, leaf_hash, datetime.fromisoformat(drill.result.ended), drill.result))
+        plans[leaf_hash] = drill.plan
     now = node.clock.now()
     about = {
         "host": node.host,
         "tenant": node.tenant,
         "generated": now,
+        "plans": plans,
         "log": {"origin": log.origin, "size": log.size, "root": log.root_at(log.size).hex(), "key_id": log.key_id},
     }
     html = drills_report(recorded, about, say)

@@ -116,10 +116,18 @@ def newest_checks(drills: Iterable[Recorded[DrillResult]], name: Name = name_of)
     return found
 
 
-def ladder(drills: Iterable[Recorded[DrillResult]], sources: Sequence[str], name: Name = name_of) -> tuple[Rung, ...]:
-    """The rungs from K up. ``sources`` must all be proven; the keys (K) are proven where they were tried."""
+def ladder(
+    drills: Iterable[Recorded[DrillResult]], sources: Mapping[str, DrillLevel], name: Name = name_of
+) -> tuple[Rung, ...]:
+    """The rungs from K up. Every source must be proven up to its own last level, which ``sources`` says.
+
+    The keys (K) are proven where they were tried.
+    """
     newest = newest_checks(drills, name)
-    return tuple(_rung(level, newest, sources) for level in LEVELS)
+    return tuple(
+        _rung(level, newest, [s for s, last in sources.items() if LEVELS.index(level) <= LEVELS.index(last)])
+        for level in LEVELS
+    )
 
 
 def _rung(level: DrillLevel, newest: Newest, sources: Sequence[str]) -> Rung:

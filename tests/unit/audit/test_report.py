@@ -172,12 +172,41 @@ def test_hostile_numbers_do_not_break_it() -> None:
     assert "RTO" in page(replace(made.healthy(), drills=drills)).text
 
 
+def drills_page(drills: Any, lang: str = "en") -> Page:
+    head = {"origin": "guardian/a/h", "size": 7, "root": made.digest("root"), "key_id": "8a1f03bc"}
+    about = {"host": "h", "tenant": "a", "generated": made.END, "plans": {}, "log": head}
+    with i18n.speaking(lang):
+        return Page(report.drills_report(drills, about, sentence))
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_drills_just_done_make_a_page(lang: str) -> None:
+    found = drills_page(made.rich().drills, lang)
+    assert (found.faults, found.open) == ([], [])
+    assert made.digest("root") in found.text
+    assert found.tags[0][1]["lang"] == {"zh": "zh-CN", "en": "en"}[lang]
+
+
+@pytest.mark.parametrize(("levels", "green"), [(("D0", "D1"), False), (("D0", "D1", "D3"), True)])
+def test_nobody_reads_that_data_comes_back_from_a_drill_that_brought_none_back(
+    levels: tuple[str, ...], green: bool
+) -> None:
+    found = drills_page((made.drill(1, "core", made.END, tuple(made.check(level) for level in levels)),))
+    assert ("GREEN" in found.text) == ("What was backed up comes back" in found.text) == green
+    assert "not run" in found.text, "the levels above"
+
+
+def test_many_drills_at_once_are_capped() -> None:
+    checks = (made.check("D0"), made.check("D3", assurances=(made.sampled(),)))
+    found = drills_page(tuple(made.drill(n, f"s{n}", made.END, checks) for n in range(300)))
+    assert f"… and {300 - report.DRILLS} more" in found.text
+
+
 # --- the verdict ---
 
 
 def verdict(facts: Any) -> summary.Verdict:
-    rungs = summary.ladder(facts.drills, [s.id for s in facts.system.sources], summary.source_of)
-    return summary.verdict(facts, rungs)
+    return summary.verdict(facts, report.ladder_of(facts))
 
 
 def test_green_needs_every_level_for_every_source() -> None:
@@ -216,7 +245,7 @@ def test_what_could_not_be_verified_is_no_pass() -> None:
 def test_a_level_that_was_not_reached_hides_no_older_result() -> None:
     later = made.drill(500, "core", made.END - timedelta(hours=1), (made.check("D3", "NOT_RUN"),))
     facts = made.healthy()
-    rungs = summary.ladder((*facts.drills, later), ["core", "files"], summary.source_of)
+    rungs = summary.ladder((*facts.drills, later), {"core": "D4", "files": "D3"}, summary.source_of)
     assert {rung.level: rung.outcome for rung in rungs}["D3"] == "PASS"
 
 
@@ -245,13 +274,21 @@ def test_what_takes_the_green_away(change: dict[str, Any], light: str) -> None:
     assert verdict(facts).light == light
 
 
+def test_a_source_is_asked_for_no_level_above_its_own_last() -> None:
+    facts = made.rich()
+    rungs = {rung.level: rung for rung in report.ladder_of(facts)}
+    assert rungs["D4"].sources == (("core", "PASS"),)
+    assert rungs["D4"].outcome == "PASS"
+    assert rungs["D5"].outcome == "NOT_RUN"
+
+
 def test_a_rung_shows_the_oldest_date_and_the_weakest_bound() -> None:
     first, last = made.END - timedelta(days=9), made.END - timedelta(days=1)
     drills = (
         made.drill(1, "core", first, (made.check("D3", assurances=(made.sampled(0.005),)),)),
         made.drill(2, "files", last, (made.check("D3", assurances=(made.sampled(0.02),)),)),
     )
-    rung = next(r for r in summary.ladder(drills, ["core", "files"], summary.source_of) if r.level == "D3")
+    rung = next(r for r in summary.ladder(drills, {"core": "D4", "files": "D3"}, summary.source_of) if r.level == "D3")
     assert rung.at == first
     assert rung.assurance is not None
     assert rung.assurance.upper == 0.02
