@@ -6,7 +6,7 @@ about the only copy there is: that is a finding, whichever it was.
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,9 @@ from guardian.decoder.damage import Findings
 from guardian.decoder.repository import Loaded, Repository, open_repository
 from guardian.decoder.times import nanoseconds
 from guardian.drill.job import Opened
+from guardian.errors import GuardianError, Interrupted
 from guardian.model.backup import Snapshot
+from guardian.model.reader import Reader
 from guardian.model.reason import Reason, reason
 from guardian.node import Node
 from guardian.restic.client import Restic, SnapshotList
@@ -34,30 +36,35 @@ def opened(node: Node, key: str, executor: Executor) -> Iterator[Opened]:
     Raises StorageUnreachable, RepositoryMissing, WrongPassword …: when either path could not find out.
     """
     restic = node.restic(key)
-    with node.reader(key) as reader, ThreadPoolExecutor(1, "second-path") as second:
+    with ExitStack() as stack, ThreadPoolExecutor(1, "second-path") as second:
         asked = second.submit(_ask, restic)
-        if reader is None:
-            repository_id, listed = asked.result()
-            yield Opened(key, repository_id, restic, None, None, executor, listed.snapshots, listed.unreadable)
-            return
-        record = node.keys().record(key)
-        hint = (record.restic_key_id if record else None) or ""
-        repository = open_repository(reader, node.keys().password(key), hint)
-        loaded = repository.load()
+        try:
+            ours = _read(node, key, stack)
+        except Interrupted:
+            raise
+        except GuardianError as error:
+            # Where both paths fail, restic's error is told: it is the one people can look up, and its hints are older.
+            theirs = asked.exception()
+            raise theirs if isinstance(theirs, GuardianError) else error from error
         restic_id, listed = asked.result()
+        if ours is None:
+            yield Opened(key, restic_id, restic, None, None, executor, listed.snapshots, listed.unreadable)
+            return
+        reader, repository, loaded = ours
         differing = _differ(_Paths(repository, loaded, restic), restic_id, listed)
-        found = sorted(map(as_snapshot, loaded.snapshots), key=lambda snapshot: snapshot.time)
-        yield Opened(
-            key=key,
-            repository_id=repository.config.id,
-            restic=restic,
-            reader=reader,
-            loaded=loaded,
-            executor=executor,
-            snapshots=tuple(found),
-            unreadable=tuple(_unreadable(loaded.findings)),
-            disagreements=tuple(differing),
-        )
+        found = Opened(key, repository.config.id, restic, reader, loaded, executor, disagreements=tuple(differing))
+        yield seen(found, loaded)
+
+
+def _read(node: Node, key: str, stack: ExitStack) -> tuple[Reader, Repository, Loaded] | None:
+    """Our own way to the repository, which ``stack`` closes; None where there is none."""
+    reader = stack.enter_context(node.reader(key))
+    if reader is None:
+        return None
+    record = node.keys().record(key)
+    hint = (record.restic_key_id if record else None) or ""
+    repository = open_repository(reader, node.keys().password(key), hint)
+    return reader, repository, repository.load()
 
 
 def seen(opened: Opened, loaded: Loaded) -> Opened:

@@ -95,7 +95,9 @@ def verdict(findings: Iterable[Reason]) -> DrillOutcome:
 def _few(findings: Sequence[Reason]) -> list[Reason]:
     """The gravest first, as many as fit a statement, and how many more there are."""
     order = {"critical": 0, "warning": 1, "info": 2}
-    worth = sorted((f for f in findings if f.code != "foreign-object"), key=lambda f: order[f.severity])
+    # One lost pack is one finding, however many blobs it held.
+    once = {(f.code, f.args.get("pack", n)): f for n, f in enumerate(findings) if f.code != "foreign-object"}
+    worth = sorted(once.values(), key=lambda f: order[f.severity])
     named = worth[:_NAMED]
     if rest := [f for f in worth[_NAMED:] if f.severity != "info"]:
         named.append(reason("findings-more", rest[0].severity, count=len(rest)))

@@ -250,7 +250,7 @@ def test_three_hundred_junk_keys(stage: Any) -> None:
     for path in junk:
         path.write_bytes(real.read_bytes().replace(b'"r": 8', b'"r": 4'))
     # Plain restic ends here with "maximum number of keys reached", unless ours happens to be among the first twenty.
-    stage.good()
+    stage.good("--level", "D1")
     for path in junk:
         path.unlink()
 
@@ -266,14 +266,12 @@ def test_pack_bit_flipped(stage: Any, staging: ModuleType) -> None:
         assert (said.code, said.json["outcome"]) == (0, "PASS"), "D1 reads no content"
         code, reasons = drill_fails(stage)
         assert code == 3
-        assert reasons >= {"restore-error", "file-missing"} or reasons >= {"restore-error", "file-content-differs"}
+        assert reasons >= {"blob-seal-broken", "file-lost", "file-damaged"}, "restic agrees"
         code, reasons = drill_fails(stage, "--full")
         assert code == 3
-        assert "content-damaged" in reasons
-        told = {
-            r["args"]["detail"] for c in stage.last()["checks"] for r in c["reasons"] if r["code"].startswith("con")
-        }
-        assert any(pack.name in line for line in told), "the pack is named"
+        assert reasons >= {"blob-seal-broken", "file-lost", "file-damaged", "restore-error"}
+        told = [r["args"].get("pack") for c in stage.last()["checks"] for r in c["reasons"]]
+        assert pack.name in told, "the pack is named"
     stage.good("--full")
 
 
@@ -284,14 +282,15 @@ def test_stream_damaged(stage: Any, staging: ModuleType) -> None:
     stage.site.write()
     assert stage.site.guardian("backup", "app/dump").code == 0
     with flipped(staging, stage.data_pack()):
-        assert drill_fails(stage, "app/dump") == (3, {"restore-error"})
+        assert drill_fails(stage, "app/dump")[1] >= {"blob-seal-broken", "file-lost"}
     stage.good("--level", "D1")
 
 
 def test_pack_deleted(stage: Any) -> None:
     pack = stage.data_pack()
     with away(stage, pack):
-        assert drill_fails(stage, "--level", "D1") == (3, {"repository-damaged"})
+        code, reasons = drill_fails(stage, "--level", "D1")
+        assert (code, reasons) == (3, {"pack-missing", "snapshots-exposed", "file-damaged", "files-damaged-more"})
         code, text = stage.told("verify", "--level", "D1")
         assert code == 3
         assert pack.name in text
@@ -302,7 +301,8 @@ def test_index_flipped(stage: Any, staging: ModuleType) -> None:
     """With restic's cache a backup does not even notice; D1 does. Without the cache nothing can be saved."""
     cache = stage.site.state / "cache"
     with flipped(staging, *stage.objects("index")):
-        assert drill_fails(stage, "--level", "D1") == (3, {"repository-damaged"})
+        code, reasons = drill_fails(stage, "--level", "D1")
+        assert (code, reasons >= {"object-hash-differs", "blob-not-indexed", "folder-lost"}) == (3, True), reasons
         shutil.rmtree(cache)
         backup_fails(stage, 4, "repository-damaged", "load <index/")
     stage.good("--level", "D1")

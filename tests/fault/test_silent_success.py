@@ -159,7 +159,7 @@ def test_s06_pack_deleted_then_backup(stage: Any) -> None:
     """verify D1. The backup believes the index and saves nothing anew."""
     stage.data_pack().unlink()
     backed_up(stage)
-    drill_failed(stage, "D1", "repository-damaged")
+    drill_failed(stage, "D1", "pack-missing", "file-damaged", "snapshots-exposed")
 
 
 def test_s07_pack_flipped_then_backup(stage: Any, staging: ModuleType) -> None:
@@ -168,7 +168,7 @@ def test_s07_pack_flipped_then_backup(stage: Any, staging: ModuleType) -> None:
     backed_up(stage)
     said = stage.site.guardian("verify", "--level", "D1")
     assert (said.code, said.json["outcome"]) == (0, "PASS")
-    drill_failed(stage, "D3", "restore-error")
+    drill_failed(stage, "D3", "blob-seal-broken", "file-lost")
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_s08_storage_says_200_and_loses_a_pack(lossy: tuple[Any, Any]) -> None:
     proxy.add("ok-without-store", method="PUT", path="/data/", times=1)  # the first full pack: contents, no trees
     backed_up(stage)
     assert len(proxy.seen("PUT", "/data/", "ok-without-store")) == 1
-    drill_failed(stage, "D1", "repository-damaged")
+    drill_failed(stage, "D1", "pack-missing", "file-damaged", "snapshots-exposed")
 
 
 def test_s09_storage_says_200_and_loses_the_snapshot(lossy: tuple[Any, Any]) -> None:
@@ -286,7 +286,7 @@ def test_s14_paused_while_another_host_prunes_then_resumed(stage: Any, staging: 
         _pruned_meanwhile(stage)
     said = ended(stage, guardian)
     assert said.code == 0, said
-    drill_failed(stage, "D1", "repository-damaged")
+    drill_failed(stage, "D1", "pack-missing", "file-damaged", "snapshots-exposed")
 
 
 def test_s14_paused_for_good_while_another_host_prunes(stage: Any, staging: ModuleType) -> None:
