@@ -18,16 +18,16 @@ def prove(spec: SourceSpec, dump: Dump, facts: Mapping[str, Any], context: Proof
     # What an engine needs is imported when it is proven: a backup needs none of it.
     match spec:
         case SqliteSource():
-            from guardian.sources import sqlite_proof  # noqa: PLC0415
+            from guardian.sources.sqlite_proof import prove as sqlite  # noqa: PLC0415
 
-            return sqlite_proof.prove(spec, dump, facts, context)
+            return sqlite(spec, dump, facts, context)
         case PostgresqlSource():
-            from guardian.sources.postgresql import prove as postgresql  # noqa: PLC0415
+            from guardian.sources.postgresql.prove import prove as postgresql  # noqa: PLC0415
 
-            return postgresql.prove(spec, dump, facts, context)
+            return postgresql(spec, dump, facts, context)
         case MysqlSource():
-            from guardian.sources.mysql import prove as mysql  # noqa: PLC0415
+            from guardian.sources.mysql.prove import prove as mysql  # noqa: PLC0415
 
-            return mysql.prove(spec, dump, facts, context)
+            return mysql(spec, dump, facts, context)
         case _:
             raise Unavailable(_("a source of kind {kind} has no data that could be proven").format(kind=spec.kind))

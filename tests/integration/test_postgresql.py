@@ -427,6 +427,25 @@ def test_a_scratch_server_that_will_not_start(
     assert left_over(root) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_a_disk_that_fills_up_is_no_verdict(root: Path, dumped: tuple[bytes, dict[str, Any]]) -> None:
+    content, facts = dumped
+    told = json.loads(json.dumps(facts))
+    for about in told["databases"].values():
+        about["bytes"] = 0
+    disk = root / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=72m,mode=711", "none", disk], check=False).returncode != 0:
+        pytest.skip("no mounts here")
+    try:
+        with pytest.raises(StorageFull):
+            Run(disk).prove(source(), content, told)
+        assert list((disk / "scratch").iterdir()) == []
+        assert left_over(root) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 @pytest.mark.parametrize("phase", ["fetch_start", "target_ready"])
 def test_an_interrupted_drill_leaves_nothing(root: Path, dumped: tuple[bytes, dict[str, Any]], phase: str) -> None:
     stop = Stop()
