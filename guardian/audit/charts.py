@@ -135,11 +135,9 @@ def bounds(points: Sequence[Point], span: Span, target: float | None) -> str:
 
     ticks = [(share, f"{share * 100:g} %") for share in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)]
     newest = max(points, key=lambda p: p.at)
-    told = _("less than {share} bad on {when}; lower is better").format(
-        share=bound(newest.share), when=moment(newest.at)
-    )
+    told = _("{share} on {when}; lower is better").format(share=_bad(newest.share), when=moment(newest.at))
     aim = _("asked for: {share}").format(share=bound(target)) if target else ""
-    return _curve(_Curve(points, span, ticks, place, bound, target, aim), _("Upper bound of bad data"), told)
+    return _curve(_Curve(points, span, ticks, place, _bad, target, aim), _("Upper bound of bad data"), told)
 
 
 def objective(bars: Sequence[Bar], seconds: float | None, title: str) -> str:
@@ -291,6 +289,10 @@ def _bar(bar: Bar, y: float, scale: float, seconds: float | None) -> list[str]:
         svg.box((LEFT, y - 8, width, 16), f"{kind} over" if over else kind, f"{bar.name}: {said}"),
         svg.text(LEFT + width + 6, y + 4, said),
     ]
+
+
+def _bad(share: float) -> str:
+    return _("less than {upper} bad").format(upper=bound(share)) if share > 0 else _("all of it read, none bad")
 
 
 def _read(share: float) -> str:

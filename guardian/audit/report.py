@@ -73,12 +73,11 @@ def ladder_of(facts: PackFacts) -> tuple[summary.Rung, ...]:
 def drills_report(drills: Sequence[Recorded[DrillResult]], about: Mapping[str, Any], say: Say) -> str:
     """The report of drills just done, in the language in use.
 
-    ``about``: ``host``, ``tenant``, ``generated``, ``log`` (origin, size, root, key_id), and ``plans``, the drills'
-    plans by the leaf hash of the result.
+    ``about``: ``host``, ``tenant``, ``generated``, ``log`` (origin, size, root, key_id), ``plans``, the drills' plans
+    by the leaf hash of the result, and ``ends``, the last level of sources that have one.
     """
     names = list(dict.fromkeys(summary.name_of(recorded.said) for recorded in drills))
-    ends: dict[str, DrillLevel] = dict.fromkeys(names, "D6")
-    rungs = summary.ladder(drills, ends)
+    rungs = summary.ladder(drills, {name: about["ends"].get(name, "D6") for name in names})
     # Of levels that were not asked for, only those are missed without which nobody may say that data comes back.
     asked = {*summary.NEEDED, *(check.level for recorded in drills for check in recorded.said.checks)}
     seen = [
@@ -130,6 +129,7 @@ def write_drills(path: Path, node: "Node", drills: "Sequence[Drill]", *, say: Sa
         "tenant": node.tenant,
         "generated": now,
         "plans": plans,
+        "ends": _ends(node),
         "log": {"origin": log.origin, "size": log.size, "root": log.root_at(log.size).hex(), "key_id": log.key_id},
     }
     html = drills_report(recorded, about, say)
@@ -139,6 +139,15 @@ def write_drills(path: Path, node: "Node", drills: "Sequence[Drill]", *, say: Sa
     from guardian.audit import pdf  # noqa: PLC0415  only then
 
     pdf.write_beside(html, path, node)
+
+
+def _ends(node: "Node") -> dict[str, DrillLevel]:
+    """The last level of every configured source that has one."""
+    systems = node.loaded.config.systems
+    kinds = {
+        f"{system}/{name}": source.kind for system, spec in systems.items() for name, source in spec.sources.items()
+    }
+    return {name: HIGHEST[kind] for name, kind in kinds.items() if kind in HIGHEST}
 
 
 def _capped(rows: Sequence[Any], most: int) -> dict[str, Any]:

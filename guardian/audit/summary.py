@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from guardian.audit.facts import Interval, PackFacts, Recorded
-from guardian.audit.wording import PROVES, bound, duration
+from guardian.audit.wording import PROVES, bound, duration, is_census
 from guardian.i18n import _
 from guardian.model.drill import Assurance, DrillCheck, DrillLevel, DrillOutcome, worst
 from guardian.model.evidence import BackupReceipt, DrillResult, NoBackup
@@ -47,8 +47,8 @@ class Rung:
         said = self.assurance
         if said is None:
             return ""
-        if said.drawn >= said.frame and said.unit != "bytes":
-            return _("all {count} read, {bad} bad").format(count=said.frame, bad=said.bad)
+        if is_census(said):
+            return _("all of it read, {bad} bad").format(bad=said.bad)
         return _("less than {upper} bad").format(upper=bound(said.upper))
 
     @property

@@ -64,6 +64,14 @@ COUNTED: dict[str, str] = {
 }
 """Draws by their unit."""
 
+STRATA: dict[str, str] = {
+    "small": N_("files up to 512 KiB"),
+    "medium": N_("files up to 64 MiB"),
+    "large": N_("larger files"),
+    "critical": N_("small critical files"),
+}
+"""Parts of a frame that are spoken of apart."""
+
 WHOLE: dict[str, str] = {"files": N_("{n} files in all"), "bytes": N_("{n} in all"), "packs": N_("{n} packs in all")}
 """A frame by its unit."""
 
@@ -132,6 +140,11 @@ def grouped(count: int) -> str:
     return f"{count:,}"
 
 
+def is_census(said: Assurance) -> bool:
+    """Whether all there is was read: then there is no bound, only what was bad."""
+    return said.method == "census" or (said.unit != "bytes" and said.drawn >= said.frame)
+
+
 def assurance(said: Assurance, frames: Sequence[Frame] = (), when: datetime | None = None) -> str:
     """What a sample lets one say, never more: the frame, the draws, the bad ones, the bound with its confidence.
 
@@ -139,9 +152,11 @@ def assurance(said: Assurance, frames: Sequence[Frame] = (), when: datetime | No
     """
     counted = {"drawn": _(COUNTED[said.unit]).format(n=grouped(said.drawn)), "bad": grouped(said.bad)}
     parts = [_("Frame: {frame}.").format(frame=_frame(said, frames))]
-    if said.unit != "bytes" and said.drawn >= said.frame > 0:
-        parts.append(_("{drawn}: all there are were read; {bad} did not come back bit-exact.").format(**counted))
-        return " ".join(parts)
+    if is_census(said):
+        every = _("All of it was read; {bad} bytes did not come back as they were.")
+        if said.unit != "bytes":
+            every = _("All of them were read; {bad} did not come back bit-exact.")
+        return " ".join([*parts, every.format(**counted)])
     parts.append(_("{drawn} drawn by the published seed; {bad} did not come back bit-exact.").format(**counted))
     if said.upper >= 1:
         return " ".join([*parts, _("That rules nothing out.")])
@@ -164,5 +179,6 @@ def _frame(said: Assurance, frames: Sequence[Frame]) -> str:
     planned = next((f for f in frames if f.unit == ("packs" if said.unit == "packs" else "files")), None)
     if said.stratum or planned is None:
         whole = _(WHOLE[said.unit]).format(n=size(said.frame) if said.unit == "bytes" else grouped(said.frame))
-        return _("{stratum}: {whole}").format(whole=whole, stratum=said.stratum) if said.stratum else whole
+        stratum = _(STRATA.get(said.stratum, said.stratum)) if said.stratum else ""
+        return _("{stratum}: {whole}").format(whole=whole, stratum=stratum) if stratum else whole
     return f"{_(WHOLE[planned.unit]).format(n=grouped(planned.count))} / {size(planned.bytes)}"

@@ -174,7 +174,14 @@ def test_hostile_numbers_do_not_break_it() -> None:
 
 def drills_page(drills: Any, lang: str = "en") -> Page:
     head = {"origin": "guardian/a/h", "size": 7, "root": made.digest("root"), "key_id": "8a1f03bc"}
-    about = {"host": "h", "tenant": "a", "generated": made.END, "plans": {}, "log": head}
+    about = {
+        "host": "h",
+        "tenant": "a",
+        "generated": made.END,
+        "plans": {},
+        "ends": {"social/files": "D3"},
+        "log": head,
+    }
     with i18n.speaking(lang):
         return Page(report.drills_report(drills, about, sentence))
 
@@ -323,6 +330,26 @@ def test_an_assurance_says_all_that_must_be_said() -> None:
         "2026-11-01",
     ):
         assert part in said
+
+
+@pytest.mark.parametrize(
+    "census",
+    [
+        {"method": "census", "drawn": 500, "frame": 500, "upper": 0.0},
+        {"unit": "files", "drawn": 28, "frame": 28, "upper": 0.0, "method": "hypergeometric"},
+    ],
+)
+def test_of_a_census_no_bound_is_told_but_what_was_bad(census: dict[str, Any]) -> None:
+    said = made.sampled(**census)
+    assert "less than" not in wording.assurance(said)
+    assert "were read; 0" in wording.assurance(said).replace("was read; 0", "were read; 0")
+    assert "0.00 %" not in wording.assurance(said)
+    rungs = summary.ladder((made.drill(1, "core", made.END, (made.check("D3", assurances=(said,)),)),), {"core": "D4"})
+    assert {rung.level: rung.bound for rung in rungs}["D3"] == "all of it read, 0 bad"
+
+
+def test_a_sample_of_bytes_as_large_as_its_frame_is_no_census() -> None:
+    assert "less than 1.00 %" in wording.assurance(made.sampled(drawn=299, frame=200))
 
 
 def test_a_sample_of_nothing_rules_nothing_out() -> None:
