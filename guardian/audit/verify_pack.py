@@ -146,16 +146,17 @@ def read_pack(path: Path) -> dict[str, bytes]:
     def take(name: str, opened: Any) -> None:
         with opened as file:
             data = file.read(MAX_FILE + 1)
-        ensure(NAME.fullmatch(name) and name not in files, ascii(name)[:200], "name")
+        ensure(NAME.fullmatch(name) and name not in files, ascii(name)[1:-1][:200], "name")
         room.append(room[-1] - len(data))
         ensure(len(data) <= MAX_FILE and room[-1] >= 0 and len(files) < MAX_FILES, name, "name", "size")
         files[name] = data
 
     if path.is_dir():
         for found in sorted(path.rglob("*")):
-            ensure(not found.is_symlink() and (found.is_file() or found.is_dir()), ascii(found.name), "name")
+            name = found.relative_to(path).as_posix()
+            ensure(not found.is_symlink() and (found.is_file() or found.is_dir()), ascii(name)[1:-1], "name")
             if found.is_file():
-                take(found.relative_to(path).as_posix(), found.open("rb"))
+                take(name, found.open("rb"))
     else:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
@@ -366,7 +367,8 @@ def check_chain(said: list[Said]) -> None:
     """Between the first and the last receipt of a source none was left out: each names the one before."""
     newest: dict[Any, Any] = {}
     for one in said:
-        chain, previous = (one.says.get("source"), one.says.get("repository")), one.says.get("previous")
+        chain = tuple(field(one.file, one.says, name, str) for name in ("source", "repository"))
+        previous = one.says.get("previous")
         ensure(newest.get(chain, previous) == previous, one.file, "chain")
         newest[chain] = one.leaf
 
@@ -384,7 +386,9 @@ def check_drill(one: Said, known: dict[str, Said], files: dict[str, bytes], key:
     if field(where, says, "seed", dict):
         check_seed(one, known.get(says.get("plan")), files, key)
     checks = field(where, says, "checks", list)
-    outcomes = [OUTCOMES.index(field(where, check, "outcome", str)) for check in [*checks, says]]
+    named = [field(where, check, "outcome", str) for check in [*checks, says]]
+    ensure(set(named) <= set(OUTCOMES), where, "malformed", "outcome")
+    outcomes = [OUTCOMES.index(outcome) for outcome in named]
     ensure(outcomes[-1] <= min([*outcomes[:-1], OUTCOMES.index("NOT_RUN" if not checks else "PASS")]), where, "outcome")
     samples = [sample for check in checks for sample in field(where, check, "assurances", list)]
     ensure(says["seed"] or not samples, where, "seed", "seed")

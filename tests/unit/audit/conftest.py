@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -73,8 +74,10 @@ class Hand:
 class Office:
     """Writes statements as the rooms do, at any time."""
 
-    def __init__(self, root: Path, system: str = WHOLE, url: str = "") -> None:
+    def __init__(self, root: Path, system: str = WHOLE, url: str = "", keys: Path | None = None) -> None:
         root.mkdir(exist_ok=True)
+        if keys:
+            shutil.copytree(keys, root / "state" / "keys")
         path = root / "guardian.yaml"
         path.write_text(CONFIG.format(url=url or root / "repository", folder=root, system=system), "utf-8")
         self.root = root
@@ -166,8 +169,11 @@ class Office:
         )
         return self.log.append(said.model_copy(update=changes))
 
-    def drill(self, day: float, outcome: Any = "PASS", level: Any = "D3", **changes: Any) -> Entry:
+    def drill(
+        self, day: float, outcome: Any = "PASS", level: Any = "D3", claims: dict[str, Any] | None = None, **changes: Any
+    ) -> Entry:
         """A drill with its plan; ``changes`` go into the result, ``nonce``, ``upper``, ``figures`` into its sample."""
+        changes |= claims or {}
         nonce, upper = changes.pop("nonce", b"n"), changes.pop("upper", 1 - 0.05 ** (1 / 300))
         figures = {"unit": "bytes", "frame": 1000, "drawn": 300, "bad": 0, "method": "clopper-pearson"}
         figures |= changes.pop("figures", {})
@@ -210,7 +216,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Callable[..., Office]:
-    """``office(system=…, url=…)``: an empty one."""
+    """``office(system=…, url=…, keys=FOLDER)``: an empty one, with the keys of another."""
 
     def make(**given: Any) -> Office:
         return Office(tmp_path / f"office-{len(list(tmp_path.iterdir()))}", **given)
