@@ -224,7 +224,7 @@ class PostgresqlJob:
                     raise SourceFailed(reason("producer-short", program=self._pg_dump, bytes=0, expected=1))
             return
         folder = self._context.scratch / "dump"
-        require_space(self._context.scratch, self._survey.bytes)
+        require_space(self._context.scratch, self._survey.databases[name]["bytes"])
         more = ("--format=directory", f"--jobs={self._spec.jobs}", "--no-sync", f"--file={folder}")
         try:
             command = self._command((self._pg_dump, *more, *options), name)

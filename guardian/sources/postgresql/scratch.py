@@ -33,9 +33,11 @@ _START_SECONDS = 120.0
 _INITDB_SECONDS = 300.0
 _QUESTION_SECONDS = 60.0
 _TICK = 0.05
+_PORT = "5432"
 
 _SETTINGS = {
     "listen_addresses": "",
+    "port": _PORT,  # of the socket's name; relatives have other defaults
     "unix_socket_directories": "../s",  # as seen from the data directory: short, wherever that is
     "unix_socket_permissions": "0700",
     # It is thrown away: nothing in it has to outlive a power cut.
@@ -77,8 +79,8 @@ class ScratchServer:
 
     def conninfo(self, database: str, *, user: str = "", options: str = "") -> str:
         """How a client that runs in :attr:`sockets` reaches ``database``."""
-        settings = {"host": "/proc/self/cwd", "user": user or self.superuser, "dbname": database, "options": options}
-        return Dsn(settings).conninfo()
+        place = {"host": "/proc/self/cwd", "port": _PORT}
+        return Dsn({**place, "user": user or self.superuser, "dbname": database, "options": options}).conninfo()
 
     def client(self, database: str, *, user: str = "", options: str = "") -> Client:
         """The command-line client for ``database``."""
@@ -177,12 +179,11 @@ def _full(folder: Path) -> GuardianError:
 def _await(server: ScratchServer, service: Service) -> None:
     clock = server.context.clock
     deadline = clock.monotonic() + _START_SECONDS
-    socket = server.sockets / ".s.PGSQL.5432"
     while clock.monotonic() < deadline:
         if server.context.stop.requested:
             raise Interrupted(_("interrupted"))
         server.heed_end()
-        if socket.exists() or service.returncode is not None:
+        if any(path.is_socket() for path in server.sockets.iterdir()):
             try:
                 with server.session(HOME, _QUESTION_SECONDS) as session:
                     session.do("select 1")

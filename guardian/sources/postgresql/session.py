@@ -5,6 +5,7 @@ from PostgreSQL. Fields and rows are separated by NUL, which no text of PostgreS
 """
 
 import queue
+import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,8 @@ ANSWER_BYTES = 64 << 20
 
 _TICK = 0.1
 _GRACE = 5.0
+
+_VALUE = re.compile(r'(:\s+)".*"$')
 
 Row = tuple[str | None, ...]
 
@@ -182,10 +185,14 @@ def once(client: Client, statements: Sequence[str], stop: Stop, clock: Clock, se
 
 
 def words(stderr: Sequence[str], limit: int = 300) -> str:
-    """The first lines that name an error, else the last of all: one line of at most ``limit`` characters."""
+    """The first lines that name an error, else the last of all: one line of at most ``limit`` characters.
+
+    A value that stands quoted at a line's end (``invalid input syntax for type integer: "…"``) is somebody's data, and
+    left out.
+    """
     named = [line for line in stderr if any(word in line.lower() for word in ("error", "fatal", "错误", "failed"))]
     chosen = named[:2] if named else stderr[-2:]
-    return " / ".join(line.strip() for line in chosen)[:limit] or "it said nothing"
+    return " / ".join(_VALUE.sub(r'\1"…"', line.strip()) for line in chosen)[:limit] or "it said nothing"
 
 
 def _split(answer: bytes, columns: int, null: str) -> list[Row]:

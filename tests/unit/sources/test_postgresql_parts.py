@@ -101,3 +101,9 @@ def test_the_line_that_says_what_was_wrong_is_quoted() -> None:
     said = ("pg_dump: last built-in OID is 16383", "pg_dump: error: query failed: ERROR:  no", "pg_dump: detail: x")
     assert words(said) == "pg_dump: error: query failed: ERROR:  no"
     assert words(()) == "it said nothing"
+
+
+def test_values_are_not_quoted_and_names_are() -> None:
+    said = 'pg_restore: error: COPY failed for table "t": ERROR:  invalid input syntax for type integer: "Li Wei"'
+    assert words((said,)).endswith('table "t": ERROR:  invalid input syntax for type integer: "…"')
+    assert words(('ERROR:  role "x" does not exist',)) == 'ERROR:  role "x" does not exist'
