@@ -4,7 +4,7 @@ Rooms above ask a node for what they need and are given one thing at a time; not
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +19,7 @@ from guardian.i18n import _
 from guardian.keys.store import KeyStore
 from guardian.ledger.heads import Heads
 from guardian.ledger.store import Log
+from guardian.model.address import S3Address
 from guardian.model.events import Remark, Reporter
 from guardian.model.reader import Reader
 from guardian.model.secret import Secret
@@ -184,22 +185,13 @@ class Node:
         Raises StorageUnreachable within seconds when nobody answers, ConfigError when credentials are missing.
         """
         repository = self.loaded.repository(key)
-        if repository.path is not None:
-            from guardian.objectstore.local import LocalReader  # noqa: PLC0415  start-up stays quick
 
-            with LocalReader(repository.path) as local:
-                yield local
-        elif repository.s3 is not None:
-            from guardian.objectstore.s3reader import S3Reader  # noqa: PLC0415  boto3 is heavy
-
-            self.reach(repository)
+        def secrets() -> Mapping[str, Secret]:
             spec = repository.spec
-            secrets = credentials(spec.credentials, self.loaded.base) if spec.credentials else {}
-            authority = str(repository.cacert) if repository.cacert else None
-            with S3Reader(repository.s3, secrets, cacert=authority) as remote:
-                yield remote
-        else:
-            yield None
+            return credentials(spec.credentials, self.loaded.base) if spec.credentials else {}
+
+        with storage((repository.path, repository.s3), secrets, repository.cacert) as reader:
+            yield reader
 
     def reach(self, repository: ResolvedRepository) -> None:
         """Make sure that the storage answers. Only S3 can be asked without a key.
@@ -248,3 +240,26 @@ class Node:
             chosen = SHARED / f"guardian-{mark}"
         with scratch_folder(chosen or self.state / "scratch", expected_bytes, passable=passable) as folder:
             yield folder
+
+
+@contextmanager
+def storage(
+    place: tuple[Path | None, S3Address | None], secrets: Callable[[], Mapping[str, Secret]], cacert: Path | None = None
+) -> Iterator[Reader | None]:
+    """Our own way to the bytes of a repository in a directory or a bucket; None for neither. As ``Node.reader``."""
+    path, s3 = place
+    authority = str(cacert) if cacert else None
+    if path is not None:
+        from guardian.objectstore.local import LocalReader  # noqa: PLC0415  start-up stays quick
+
+        with LocalReader(path) as local:
+            yield local
+    elif s3 is not None:
+        from guardian.objectstore.reach import reach  # noqa: PLC0415  only S3 needs it
+        from guardian.objectstore.s3reader import S3Reader  # noqa: PLC0415  boto3 is heavy
+
+        reach(s3, cacert=authority)
+        with S3Reader(s3, secrets(), cacert=authority) as remote:
+            yield remote
+    else:
+        yield None

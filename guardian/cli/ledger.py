@@ -122,6 +122,36 @@ def export(session: Session, output: Path) -> int:
     return render.show(session, render.Report("guardian.ledger-export/v1", "exported", ExitCode.OK, body, lines))
 
 
+@ledger.command(help=_("List a repository's objects, vouched for, for a custodian who holds no key."))
+@click.argument("repository")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help=_("The file to make.")
+)
+@verb
+def listing(session: Session, repository: str, output: Path) -> int:
+    """Put the digest of the listing into the log, and write the listing with its proof."""
+    from guardian.cli import frame, render
+    from guardian.drill.vouch import vouch
+
+    with frame.node(session) as node:
+        key = node.loaded.repository(repository).key
+        made = vouch(node, key, output)
+        said = made.listing
+        vkey = node.keys().verify_key().vkey(node.origin)
+    lines = (
+        _("{objects} objects of {size} are listed in {path}, entry {entry} of the log").format(
+            objects=said.objects,
+            size=render.human_bytes(said.bytes),
+            path=render.visible(str(output)),
+            entry=made.entry,
+        ),
+        _("a custodian checks them with: guardian verify --keyless --listing FILE --key KEYFILE"),
+        _("and needs the public key by another way: {key}").format(key=vkey),
+    )
+    body = {"path": str(output.absolute()), "entry": made.entry, **said.model_dump(mode="json"), "key": vkey}
+    return render.show(session, render.Report("guardian.listing/v1", "listed", ExitCode.OK, body, lines))
+
+
 def _parse(line: str) -> Any:
     from guardian.errors import UsageError
     from guardian.keys.signing import VerifyKey

@@ -27,6 +27,8 @@ PHASES = {
     "second-path": N_("the same by restic"),
     "application": N_("D4 loading the data"),
     "compare": N_("comparing"),
+    "listing": N_("checking the listing"),
+    "objects": N_("reading objects"),
     "log": N_("verifying the log"),
 }
 

@@ -41,6 +41,14 @@ SENTENCES: dict[str, str] = {
     "parent-missing": N_("the last snapshot {snapshot} is gone from the repository; everything was read again"),
     "snapshot-not-listed": N_("restic reported a snapshot that the repository does not list"),
     "decoder-failed": N_("our own decoder could not look at the backup ({why}), so restic was asked instead"),
+    "listed-missing": N_("the object {object} is listed and is gone"),
+    "listed-size-differs": N_("the object {object} has {found} bytes, listed are {expected}"),
+    "listed-more": N_("{count} more objects are gone or damaged"),
+    "listing-key-unknown": N_(
+        "nobody says that the key in the listing, {key}, is the key holder's: name it by --key, as you got it from them"
+    ),
+    "not-in-listing": N_("{count} objects of {bytes} bytes are not in the listing of {time}: they came later"),
+    "round-goes-on": N_("{read} of {objects} objects were read in this round; the next run goes on from there"),
     "no-summary": N_("restic ended without a summary"),
     "stream-length-differs": N_("restic took {found} of the {expected} bytes the producer wrote"),
     "repository-changed": N_("this is another repository: expected {expected}, found {found}"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from guardian.cli import keyless
 from guardian.cli.options import Session, verb
 from guardian.errors import UsageError
 from guardian.i18n import _
@@ -72,11 +73,14 @@ class _Bounded(click.FloatRange):
     metavar="FILE",
     help=_("Level K: a holder's share, or - for standard input; without any, holders type theirs."),
 )
+@keyless.options
 @verb
 def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
     """Drill, and show what was proven and what was not."""
     from guardian.cli import frame, render
 
+    if keyless.is_asked(asked):
+        return keyless.verify(session, selectors, asked)
     report_file = _report_file(asked["report"])
     shares = _brought(session, selectors, asked)
     with frame.node(session) as node:
