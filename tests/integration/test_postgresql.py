@@ -295,6 +295,27 @@ def test_what_is_cut_off_in_the_middle_has_no_end(server: Any, root: Path, blow:
     assert codes(proof) == ["archive-broken"]
 
 
+@pytest.mark.parametrize(
+    ("program", "script", "code"),
+    [
+        ("pg_dumpall", "echo '-- begun'", "producer-trailer-missing"),
+        ("pg_dump", "exit 0", "producer-short"),
+        ("pg_dump", "echo PGDMP; exit 1", "dump-failed"),
+        ("pg_dump", "exec sleep 60", "producer-overran"),
+    ],
+)
+def test_programs_that_lie_or_hang(server: Any, root: Path, program: str, script: str, code: str) -> None:
+    fake = root / program
+    fake.write_text(f'#!/bin/sh\n[ "$1" = --version ] && exit 0\n{script}\n')
+    fake.chmod(0o755)
+    written = bytearray()
+    spec = source(programs={program: str(fake)}, databases=["app"], time_limit="1s" if "sleep" in script else "1h")
+    with pytest.raises(SourceFailed) as caught:
+        job(server, root, spec).feed(written.extend)
+    assert caught.value.reason.code == code
+    assert codes(Run(root).prove(source(), bytes(written), {})) == ["archive-broken"]
+
+
 @pytest.mark.parametrize("form", ["custom", "directory"])
 def test_an_interrupted_dump_leaves_nobody_behind(server: Any, root: Path, form: str) -> None:
     stop, written = Stop(), bytearray()
