@@ -108,9 +108,10 @@ def _real_time(_facts: PackFacts, _ask: Ask) -> Answer:
 
 
 def climbed(drill: DrillResult, level: DrillLevel) -> DrillOutcome | None:
-    """The outcome of a drill as far as ``level`` and above go; None when it did not climb there.
+    """What a drill says of ``level`` and above; None when it did not climb there and says nothing.
 
-    It passed when a check at that level or above did, and none at or below that one failed or stayed open.
+    It passed when a check at that level or above did, and none at or below that one failed or stayed open. A failure
+    further down says something of all above it: what is gone does not come back either.
     """
     if level == "K":
         return next((check.outcome for check in drill.checks if check.level == "K"), None)
@@ -118,7 +119,7 @@ def climbed(drill: DrillResult, level: DrillLevel) -> DrillOutcome | None:
     at = {check.level: _LADDER.index(check.level) for check in rungs}
     reached = [check for check in rungs if at[check.level] >= _LADDER.index(level)]
     if not reached:
-        return None
+        return "FAIL" if any(check.outcome == "FAIL" for check in rungs) else None
     for check in reached:
         if check.outcome == "PASS" and all(c.outcome == "PASS" for c in rungs if at[c.level] <= at[check.level]):
             return "PASS"
@@ -126,8 +127,15 @@ def climbed(drill: DrillResult, level: DrillLevel) -> DrillOutcome | None:
     return "FAIL" if "FAIL" in outcomes else "COULD_NOT_VERIFY" if "COULD_NOT_VERIFY" in outcomes else "NOT_RUN"
 
 
+def reached(drill: DrillResult, level: DrillLevel) -> bool:
+    """Whether a drill has a check at ``level`` or above."""
+    if level == "K":
+        return any(check.level == "K" for check in drill.checks)
+    return any(check.level in _LADDER[_LADDER.index(level) :] for check in drill.checks)
+
+
 def attempts(facts: PackFacts, source: str, level: DrillLevel) -> list[tuple[Recorded[DrillResult], DrillOutcome]]:
-    """The drills of a source that climbed to ``level`` or above, newest first, and how that ended."""
+    """The drills of a source that say something of ``level`` or above, newest first, and what."""
     mine = [one for one in reversed(facts.drills) if one.said.source == source]
     return [(one, outcome) for one in mine if (outcome := climbed(one.said, level)) not in (None, "NOT_RUN")]
 
@@ -159,7 +167,7 @@ def _drill_run(facts: PackFacts, ask: Ask) -> Answer:
     level, days = ask.level or "D0", ask.days or 0
 
     def of(source: str) -> Answer:
-        tried = [one for one, _outcome in attempts(facts, source, level)]
+        tried = [one for one, _outcome in attempts(facts, source, level) if reached(one.said, level)]
         recent = [one for one in tried if (facts.period.end - one.at).total_seconds() <= days * 86400]
         if not recent:
             return Answer("not-satisfied", (reason("drill-none", source=source, level=level),))
@@ -180,7 +188,7 @@ def _kept_pace(facts: PackFacts, source: str, level: DrillLevel) -> Answer:
     """Whether drills of ``level`` came as often as asked, from the first backup in the period on."""
     cadence = facts.system.drills[level]
     began = min((one.at for one in facts.receipts if one.said.source == source), default=facts.period.start)
-    mine = [one for one, _outcome in attempts(facts, source, level)][::-1]
+    mine = [one for one, _outcome in attempts(facts, source, level) if reached(one.said, level)][::-1]
     moments = [max(began, facts.period.start), *(one.at for one in mine), facts.period.end]
     longest = max((later - earlier).total_seconds() for earlier, later in pairwise(moments))
     proofs = tuple(proof(one) for one in mine[-_PROOFS:])

@@ -123,6 +123,16 @@ def test_a_lower_level_never_stands_in_for_a_higher_one(office: Offices) -> None
     assert state(facts, "drill-passed", level="D3", days=30) == "not-satisfied"
 
 
+def test_a_failure_further_down_takes_back_what_was_proven_above(office: Offices) -> None:
+    made = office()
+    made.back_up(0)
+    made.drill(1)
+    made.drill(2, "FAIL", level="D1")
+    facts = made.facts(end=3)
+    assert state(facts, "drill-passed", level="D3", days=30) == "not-satisfied"
+    assert state(facts, "drill-run", level="D3", days=1) == "not-satisfied", "nobody climbed there again"
+
+
 def test_an_old_drill_is_stale(office: Offices) -> None:
     made = office()
     made.back_up(0)

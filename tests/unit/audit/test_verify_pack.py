@@ -351,7 +351,7 @@ def test_bombs_are_not_unpacked(files: Files, said: Callable[..., str], verifier
 
 
 HOSTILE = [
-    b"", b"{}", b"[]", b"null", b"1e999", b'{"payload":NaN}', 
+    b"", b"{}", b"[]", b"null", b"1e999", b'{"payload":NaN}',
     b'{"a":1,"a":1}', b"[" * 100_000, b"\xff\xfe", b"1" * 5000,
     b'{"payload":"","payloadType":"application/vnd.in-toto+json","signatures":[]}',
     b'{"payload":5,"payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"AA=="}]}',
