@@ -1,7 +1,7 @@
 """Drills as people read them, level by level, and as programs do."""
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from guardian.cli import sentences, verdict
@@ -147,6 +147,8 @@ def _facts(check: "DrillCheck") -> Iterator[str]:
             bytes=human_bytes(float(check.measured.get("second_bytes", 0))),
             seconds=check.measured.get("second_seconds", "?"),
         )
+    if check.level == "D4" and "rpo_seconds" in check.measured:
+        yield from _recovery(check.measured)
     if check.coverage is not None:
         yield _coverage(check.coverage)
     if check.planted:
@@ -154,6 +156,24 @@ def _facts(check: "DrillCheck") -> Iterator[str]:
         yield _("faults planted in a shadow copy: {planted}, found: {found}").format(
             planted=len(check.planted), found=found
         )
+
+
+def _recovery(measured: "Mapping[str, int | float | str]") -> Iterator[str]:
+    """What a database said once it was loaded, and how long it all took."""
+    if "tables_compared" in measured:
+        yield _("{tables} table(s) loaded, {compared} counted and compared, {assertions} question(s) asked").format(
+            tables=measured.get("tables", 0),
+            compared=measured["tables_compared"],
+            assertions=measured.get("assertions", 0),
+        )
+    if "rto_seconds" in measured:
+        yield _("recovery measured (RTO): {seconds} s from the declaration to the last answer").format(
+            seconds=measured["rto_seconds"]
+        )
+    newest = _("the newest record that came back is {seconds} s old (RPO)")
+    if measured.get("rpo_from") != "record":
+        newest = _("the backup is {seconds} s old (RPO); 'newest' in the configuration would tell of records")
+    yield newest.format(seconds=measured["rpo_seconds"])
 
 
 def bound(said: "Assurance", files: int = 0) -> str:

@@ -59,6 +59,9 @@ SENTENCES: dict[str, str] = {
     "stale-lock-removed": N_("a stale lock of process {pid} on {host} was removed"),
     "run-cut-off": N_("the run of {ref} begun at {time} was cut off; that is now in the log"),
     # drills
+    "rto-over-objective": N_("the recovery took {seconds} s; at most {most} s are allowed"),
+    "rpo-over-objective": N_("the newest record that came back is {seconds} s old; at most {most} s may be lost"),
+    "stream-missing": N_("the stream {path} is not in the snapshot"),
     "never-backed-up": N_("there is no receipt: this source was never backed up"),
     "snapshot-missing": N_("snapshot {snapshot} of {time} is gone from the repository"),
     "snapshot-missing-more": N_("{count} more snapshots are gone"),

@@ -35,6 +35,7 @@ def drill(job: Job, timeline: Timeline) -> tuple[DrillCheck, ...]:
     receipt = job.newest.receipt
     objectives = job.node.loaded.config.systems[job.target.system].objectives
     begun = job.node.clock.now()
+    timeline.declare()  # what was looked at before it on the ladder is no part of a recovery
     try:
         with job.node.scratch(servers=True) as folder:
             timeline.mark("key_ready")

@@ -13,10 +13,15 @@ class Timeline:
     """Notes when each phase began, once, in seconds since ``declared``."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin now: ``declared`` is 0."""
+        """Nothing has happened yet."""
         self._clock = clock
-        self._begin = clock.monotonic()
-        self._marks: dict[str, float] = {"declared": 0.0}
+        self._marks: dict[str, float] = {}
+        self._begin = 0.0
+
+    def declare(self) -> None:
+        """The recovery begins now: ``declared`` is 0, and whatever was marked before is forgotten."""
+        self._begin = self._clock.monotonic()
+        self._marks = {"declared": 0.0}
 
     def mark(self, phase: str) -> None:
         """Note that ``phase`` begins; the first time counts."""
