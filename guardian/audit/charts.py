@@ -14,6 +14,9 @@ from guardian.audit.marks import LEFT, RIGHT, ROW, ROWS, SHAPES, Mark, Span, foo
 from guardian.audit.wording import bound, duration, moment, portion
 from guardian.i18n import _
 
+_LEVEL = 23.0
+"""Height of a level's row, which are few and always the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -99,14 +102,14 @@ def history(rows: Sequence[Row], span: Span) -> str:
     times = svg.Times(span.start, span.end, LEFT, RIGHT)
     parts: list[str] = []
     for number, row in enumerate(rows[:ROWS]):
-        y = 24 + ROW * number
+        y = 24 + _LEVEL * number
         parts.append(svg.name(LEFT - 10, y + 4, row.name))
         if row.marks:
             parts.append(svg.line(LEFT, y, RIGHT, y, "grid"))
             parts += marked(row.marks, times, y)
         else:
             parts.append(svg.text(LEFT + 8, y + 4, _("never in this period"), class_="small"))
-    height, axis = foot(times, 24 + ROW * len(rows[:ROWS]), 0)
+    height, axis = foot(times, 24 + _LEVEL * len(rows[:ROWS]), 0)
     keys = [(outcome, "") for outcome in ("PASS", "FAIL", "COULD_NOT_VERIFY", "NOT_RUN")]
     count = sum(len(row.marks) for row in rows)
     bad = sum(SHAPES.get(mark.outcome) == "fail" for row in rows for mark in row.marks)

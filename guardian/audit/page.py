@@ -47,8 +47,9 @@ def _environment() -> "Environment":
     environment.globals.update(
         _=_, local=local, drawing=Markup, icon=lambda name: Markup(icon(name)), shape_of=shape_of,  # noqa: S704
         outcome_text=outcome_text, state_text=lambda name: _(wording.STATES[name]), event_text=event_text,
+        criterion_text=criterion_text,
     )  # fmt: skip
-    names = ("moment", "stamp", "day", "duration", "size", "bound", "portion", "percent", "grouped")
+    names = ("moment", "stamp", "day", "last_day", "duration", "size", "bound", "portion", "percent", "grouped")
     environment.filters.update({name: getattr(wording, name) for name in names})
     environment.filters["cut"] = cut
     return environment
@@ -57,6 +58,11 @@ def _environment() -> "Environment":
 def shape_of(name: str) -> str:
     """The style class of an outcome or of an answer's state."""
     return STATES.get(name) or marks.SHAPES.get(name, "unsure")
+
+
+def criterion_text(code: str) -> str:
+    """What a level of GB/T 20988 is judged by."""
+    return _(wording.CRITERIA.get(code, code))
 
 
 def event_text(name: str) -> str:

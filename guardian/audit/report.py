@@ -12,6 +12,7 @@ from guardian import __version__, durable
 from guardian.audit import figures, page, summary
 from guardian.audit.facts import PackFacts, Recorded, code_of
 from guardian.audit.samples import MOST, Sample, samples
+from guardian.audit.standards import clause_standards
 from guardian.audit.summary import Say
 from guardian.drill.record import HIGHEST
 from guardian.errors import UsageError
@@ -55,6 +56,7 @@ def pack_report(facts: PackFacts, lang: str, say: Say | None = None) -> str:
             "drills": summary.worth_showing(facts.drills, DRILLS),
             "drills_more": max(0, len(facts.drills) - DRILLS),
             "findings": _capped(summary.findings(summary.reasons(facts), say), FINDINGS),
+            "editions": {known.id: known.edition for known in clause_standards()} if facts.clauses else {},
             "clauses": _capped(facts.clauses, CLAUSES),
             "key_events": _capped(tuple(reversed(facts.key_events)), EVENTS),
             "open_points": summary.not_proven(rungs, sampled=bool(facts.assurances)),

@@ -124,10 +124,12 @@ def ladder(
     The keys (K) are proven where they were tried.
     """
     newest = newest_checks(drills, name)
-    return tuple(
-        _rung(level, newest, [s for s, last in sources.items() if LEVELS.index(level) <= LEVELS.index(last)])
-        for level in LEVELS
-    )
+    return tuple(_rung(level, newest, [s for s, last in sources.items() if _applies(level, last)]) for level in LEVELS)
+
+
+def _applies(level: DrillLevel, last: DrillLevel) -> bool:
+    """Whether a source that ends at ``last`` has that level; D5 and D6 are of systems and plans, so of all sources."""
+    return level in ("D5", "D6") or LEVELS.index(level) <= LEVELS.index(last)
 
 
 def _rung(level: DrillLevel, newest: Newest, sources: Sequence[str]) -> Rung:
@@ -184,6 +186,8 @@ def judge(rungs: Sequence[Rung], bad: Sequence[str] = (), weak: Sequence[str] = 
     ]
     if failed or bad:
         return Verdict("fail", _("RED: not assured"), _("Recovery is not assured."), (*failed, *bad, *open_, *weak))
+    if not set(proven) - {"K"}:
+        return Verdict("unsure", _("AMBER: not proven"), _("Nothing is proven about recovery."), (*open_, *weak))
     if open_ or weak:
         sentence = _("Recovery is only partly proven: {levels}.").format(levels=levels_text(proven))
         return Verdict("unsure", _("AMBER: partly proven"), sentence, (*open_, *weak))

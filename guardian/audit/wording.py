@@ -1,7 +1,7 @@
 """Figures in words: durations, sizes, shares and moments, as both languages write them. Bounds never shrink."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 
 from guardian.i18n import N_, _
@@ -56,6 +56,15 @@ EVENTS: dict[str, str] = {
     "password-rotated": N_("the password was replaced"),
 }
 """What may happen to a key."""
+
+CRITERIA: dict[str, str] = {
+    "backup-frequency": N_("time between backups"),
+    "off-site": N_("copy elsewhere"),
+    "validity-verified": N_("content read back"),
+    "recovery-time": N_("time to recover"),
+    "snapshots": N_("kind of copy"),
+}
+"""What a level of GB/T 20988 is judged by."""
 
 COUNTED: dict[str, str] = {
     "files": N_("{n} sampled files"),
@@ -128,6 +137,11 @@ def moment(when: datetime) -> str:
 def stamp(when: datetime) -> str:
     """A moment to the minute in UTC, where that is said elsewhere."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def last_day(end: datetime) -> str:
+    """The last day of a period whose ``end`` is no longer in it."""
+    return day(end - timedelta(microseconds=1))
 
 
 def day(when: datetime) -> str:

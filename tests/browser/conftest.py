@@ -32,11 +32,11 @@ from guardian.sources.servant import servant
 _HERE = Path(__file__).parent
 HARNESS = """<!doctype html><meta charset="utf-8"><title>harness</title><body><pre id="found"></pre>{frames}<script>
 const look = (frame) => {{
-  const page = frame.contentDocument, wide = frame.clientWidth;
+  const page = frame.contentDocument, wide = page.documentElement.clientWidth;  // without the scroll bar
   const outside = [...page.querySelectorAll("body *")].filter(
     (e) => e.getBoundingClientRect().right > wide + 1 && !e.closest(".scroll, .hidden"));
   return {{
-    name: frame.dataset.name, wide: page.defaultView.innerWidth, scroll: page.documentElement.scrollWidth,
+    name: frame.dataset.name, wide: page.defaultView.innerWidth, inner: wide, scroll: page.documentElement.scrollWidth,
     outside: outside.slice(0, 5).map((e) => e.outerHTML.slice(0, 200)),
     text: page.body.innerText, lang: page.documentElement.lang, title: page.title,
     charts: [...page.querySelectorAll("svg.chart")].map(
@@ -56,6 +56,8 @@ class Seen:
 
     name: str
     width: int
+    inner_width: int
+    """Without the scroll bar."""
     scroll_width: int
     outside: list[str]
     text: str
@@ -107,6 +109,7 @@ class Browser:
             Seen(
                 f["name"],
                 f["wide"],
+                f["inner"],
                 f["scroll"],
                 f["outside"],
                 f["text"],
@@ -121,7 +124,7 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def passable() -> Iterator[Path]:
-    """A folder that nobody gets through. Not pytest's: that is closed anew whenever another pytest starts."""
+    """A folder that the user ``nobody`` can pass. Not pytest's: that is closed anew whenever another pytest starts."""
     with tempfile.TemporaryDirectory(prefix="guardian-test-") as made:
         Path(made).chmod(0o711)
         yield Path(made)

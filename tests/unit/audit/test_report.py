@@ -235,6 +235,11 @@ def test_nothing_at_all_is_red() -> None:
     assert "no backup in this period" in found.causes[0]
 
 
+def test_backups_that_nobody_drilled_prove_nothing() -> None:
+    found = verdict(replace(made.healthy(), drills=()))
+    assert (found.light, found.sentence) == ("unsure", "Nothing is proven about recovery.")
+
+
 def test_a_failure_is_red_and_a_later_pass_of_the_same_level_heals_it() -> None:
     bad = made.drill(500, "core", made.END - timedelta(hours=1), (made.check("D3", "FAIL"),))
     good = made.drill(501, "core", made.END - timedelta(minutes=1), (made.check("D3"),))
@@ -286,7 +291,7 @@ def test_a_source_is_asked_for_no_level_above_its_own_last() -> None:
     rungs = {rung.level: rung for rung in report.ladder_of(facts)}
     assert rungs["D4"].sources == (("core", "PASS"),)
     assert rungs["D4"].outcome == "PASS"
-    assert rungs["D5"].outcome == "NOT_RUN"
+    assert (rungs["D5"].outcome, len(rungs["D5"].sources)) == ("NOT_RUN", 2)
 
 
 def test_a_rung_shows_the_oldest_date_and_the_weakest_bound() -> None:
@@ -354,6 +359,11 @@ def test_a_sample_of_bytes_as_large_as_its_frame_is_no_census() -> None:
 
 def test_a_sample_of_nothing_rules_nothing_out() -> None:
     assert "rules nothing out" in wording.assurance(made.sampled(1.0, drawn=0))
+
+
+def test_the_last_day_of_a_period_is_the_last_one_in_it() -> None:
+    assert wording.last_day(made.END) == "2026-11-30"
+    assert "2026-11-01 – 2026-11-30" in page(made.rich()).text
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
