@@ -125,7 +125,7 @@ def test_tables_are_real_ones() -> None:
 
 
 def test_hostile_data_is_shown_and_does_nothing() -> None:
-    evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202egnp.exe\x1b[31m'
+    evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202egnp.exe\x1b[31m\udcff'
     facts = made.rich()
     source = replace(facts.system.sources[0], id=evil)
     never = replace(source, id=f"never backed up {evil}")
@@ -142,6 +142,7 @@ def test_hostile_data_is_shown_and_does_nothing() -> None:
     assert [name for _tag, attributes in found.tags for name in attributes if name.startswith("on")] == []
     assert "\u202e" not in text
     assert "\x1b" not in text
+    assert text.encode("utf-8"), "a byte that is no UTF-8 became an escape"
     assert "alert(1)" in found.text, "the name is shown all the same"
 
 
