@@ -90,14 +90,20 @@ class MariadbServer:
     def sql(self, text: str | bytes, *, database: str = "", check: bool = True) -> str:
         """What the client answers, tabs between fields."""
         data = text.encode() if isinstance(text, str) else text
-        arguments = ["mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", "--default-character-set=utf8mb4"]
-        done = subprocess.run(
-            [*arguments, "--batch", "--skip-column-names", "--binary-mode", *([database] if database else [])],
-            input=data, capture_output=True, check=False, timeout=120,
-        )  # fmt: skip
+        arguments = [*self._client(), *([database] if database else [])]
+        done = subprocess.run(arguments, input=data, capture_output=True, check=False, timeout=120)
         if check and done.returncode:
             raise AssertionError(done.stderr.decode("utf-8", "replace"))
         return done.stdout.decode("utf-8", "backslashreplace")
+
+    def session(self) -> "subprocess.Popen[bytes]":
+        """A client to speak with by its pipes; close its input to end it."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*self._client(), "--unbuffered"], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+
+    def _client(self) -> list[str]:
+        words = ["--default-character-set=utf8mb4", "--batch", "--skip-column-names", "--binary-mode"]
+        return ["mariadb", "--no-defaults", f"--socket={self.socket}", "-uroot", *words]
 
     @property
     def dsn(self) -> bytes:

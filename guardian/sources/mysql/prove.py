@@ -1,10 +1,13 @@
 """D4 for MySQL and MariaDB: the dump loads whole into a scratch server, and what came back is what was there."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from guardian.clock import rfc3339
+from guardian.errors import ToolFailed
+from guardian.i18n import _
 from guardian.model.protection import Assertion, MysqlSource
 from guardian.model.reason import Reason, reason
 from guardian.sources.answers import (
@@ -18,9 +21,16 @@ from guardian.sources.answers import (
 )
 from guardian.sources.mysql.load import load, trailer
 from guardian.sources.mysql.server import ScratchServer
-from guardian.sources.mysql.session import Refused, Session, first_field
+from guardian.sources.mysql.session import Refused, Session, discreet, first_field
 from guardian.sources.mysql.survey import zone_offset
-from guardian.sources.mysql.tables import LIST_SCHEMAS, LIST_TABLES, Table, quoted, schemas, tables
+from guardian.sources.mysql.tables import (
+    LIST_SCHEMAS,
+    LIST_TABLES,
+    Table,
+    quoted,
+    schemas,
+    tables,
+)
 from guardian.sources.proof import Dump, Proof, ProofContext
 
 ASK_SECONDS = 600
@@ -48,14 +58,19 @@ def prove(spec: MysqlSource, dump: Dump, facts: Mapping[str, Any], context: Proo
         if failed:
             return Proof((failed,), measured)
         context.mark("bytes_done")
-        examination = _Examination(spec, facts, context, server)
-        with Session(server.login, context.stop, context.clock, tolerant=True) as session:
-            try:
-                proof = examination.run(session, measured)
-            except Refused:
-                server.look()  # it died of a question
-                raise
-    return proof
+        found = examine(server, spec, facts, context)
+    return replace(found, measured={**measured, **found.measured})
+
+
+def examine(server: ScratchServer, spec: MysqlSource, facts: Mapping[str, Any], context: ProofContext) -> Proof:
+    """Look at what was loaded into ``server``. Raises ToolFailed when it does not answer any more, Interrupted."""
+    with Session(server.login, context.stop, context.clock, tolerant=True) as session:
+        try:
+            return _Examination(spec, facts, context, server).run(session)
+        except Refused as refused:
+            server.look()  # it died of a question
+            why = discreet(str(refused))
+            raise ToolFailed(_("the scratch server did not answer: {why}").format(why=why)) from refused
 
 
 class _Examination:
@@ -73,7 +88,7 @@ class _Examination:
         self._newest: datetime | None = None
         self._default = ""
 
-    def run(self, session: Session, measured: dict[str, int | float | str]) -> Proof:
+    def run(self, session: Session) -> Proof:
         """All checks. Raises Refused when the server does not answer any more."""
         there = schemas(session.ask(LIST_SCHEMAS, _SHORT))
         found = tables(session.ask(LIST_TABLES, self._seconds), there)
@@ -87,10 +102,10 @@ class _Examination:
         for assertion in self._spec.assertions:
             if why := self._falsity(assertion):
                 self._reasons.append(assertion_failed(assertion.sql, why))
-        measured |= {
+        measured: dict[str, int | float | str] = {
             "tables": len(found),
             "assertions": len(self._spec.assertions),
-            "server": short(self._server.version),
+            "server": self._server.version,
         }
         if not any(each.severity == "critical" for each in self._reasons):
             self._context.mark("assertions_ok")

@@ -2,8 +2,8 @@
 
 It runs as a servant that owns nothing else, listens on a socket in its own directory only, and reads no option file.
 What is loaded into it is hostile until proven otherwise: no file can be read or written by SQL (``secure_file_priv`` is
-an empty directory, ``local_infile`` is off), no plugin or function of a library loaded, no event run. There are no
-grants: views and routines then work whoever defined them, and no account of the source is needed.
+an empty directory, ``local_infile`` is off), no plugin or function of a library can be loaded (``plugin_dir`` is empty
+too), no event runs.
 """
 
 import os
@@ -31,9 +31,8 @@ _SOCKET = "mysql.sock"
 _HARDENED = (
     f"--socket={_SOCKET}",
     "--skip-networking",
-    "--skip-grant-tables",
     "--local-infile=0",
-    "--event-scheduler=DISABLED",
+    "--event-scheduler=OFF",  # DISABLED would refuse to load events
     "--skip-symbolic-links",
     "--skip-log-bin",
     "--skip-slave-start",
@@ -43,7 +42,7 @@ _QUICK = (
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
     "--innodb-buffer-pool-size=256M",
-    "--innodb-log-file-size=256M",
+    "--innodb-log-file-size=64M",
     "--max-allowed-packet=1G",
 )
 _LOOSE = (
@@ -115,7 +114,7 @@ class ScratchServer:
                 "--skip-name-resolve",
                 "--skip-test-db",
                 "--auth-root-authentication-method=normal",
-                "--innodb-log-file-size=8M",
+                "--innodb-log-file-size=64M",
             )
             argv = (*self._servant.prefix, install.path, *self._options(), *words)
         else:

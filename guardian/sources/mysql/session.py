@@ -25,9 +25,11 @@ ANSWER_BYTES = 64 << 20
 """The largest answer that is taken."""
 
 _TICK = 0.1
+_LONGEST_TICK = 5.0
 _GRACE = 2.0
+_MOMENT = 0.3
 _ERROR = re.compile(r"ERROR (\d+) |[Ee]rror: (\d+)[: ]")
-_QUOTED = re.compile(r"'[^']*'")
+_QUOTED = re.compile(r"'.*'", re.DOTALL)
 
 
 class Refused(Exception):
@@ -119,12 +121,16 @@ class Session:
 
     def close(self) -> None:
         """Let the client end; a transaction that is open is rolled back, a lock is gone. May be called again."""
-        self._questions.put(None)
-        self._thread.join(_GRACE)
-        self.abandon()
+        self._end(_GRACE)
 
     def abandon(self) -> None:
         """End it now, in the middle of a statement if need be: the client tells the server to stop it."""
+        self._end(_MOMENT)
+
+    def _end(self, seconds: float) -> None:
+        self._questions.put(None)
+        self._thread.join(seconds)
+        # Only a client that is waiting for its server is deaf to the end of its input; an idle one to SIGINT.
         self._cancel.set()
         self._thread.join()
 
@@ -138,11 +144,14 @@ class Session:
         self._answered.set()
 
     def _feed(self, write: Callable[[bytes], None]) -> None:
+        patience = _TICK
         while not self._cancel.requested:
             try:
-                question = self._questions.get(timeout=_TICK)
+                question = self._questions.get(timeout=patience)
+                patience = _TICK
             except queue.Empty:
-                continue
+                question = b"\n"  # says nothing, but shows whether the client is still there
+                patience = min(patience * 2, _LONGEST_TICK)
             if question is None:
                 return
             try:
@@ -203,5 +212,5 @@ def refusal(finished: Finished) -> Refused:
 
 
 def discreet(line: str) -> str:
-    """An error of the server without what it quotes, which may be somebody's data."""
+    """An error of the server without what stands in quotes: that may be somebody's data, with quotes in it."""
     return _QUOTED.sub("'…'", line)[:300]
