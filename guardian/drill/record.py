@@ -26,6 +26,7 @@ LEVELS: tuple[DrillLevel, ...] = ("D0", "D1", "D2", "D3", "D4")
 HIGHEST: dict[str, DrillLevel] = {"files": "D3", "command": "D3"}
 """Where sources of a kind end; the others end at D4."""
 
+_LEFT_OUT = "reasons-left-out"
 _ROOM = MAX_STATEMENT - 4_000
 
 
@@ -219,10 +220,12 @@ def fitting(result: DrillResult) -> DrillResult:
     """``result`` with so few reasons that its statement fits an entry of the log; how many were left out is said."""
     while len(encode(result, [("snapshot", "0" * 64)])) > _ROOM:
         longest = max(result.checks, key=lambda check: len(check.reasons))
-        kept = longest.reasons[: len(longest.reasons) // 2]
-        left_out = reason("reasons-left-out", "warning", count=len(longest.reasons) - len(kept))
-        if len(longest.reasons) < 2:
+        said = [r for r in longest.reasons if r.code != _LEFT_OUT]
+        if len(said) < 2:
             return result
-        cut = longest.model_copy(update={"reasons": (*kept, left_out)})
+        kept = said[: len(said) // 2]
+        before = sum(int(r.args["count"]) for r in longest.reasons if r.code == _LEFT_OUT)
+        more = reason("reasons-left-out", "warning", count=before + len(said) - len(kept))
+        cut = longest.model_copy(update={"reasons": (*kept, more)})
         result = result.model_copy(update={"checks": tuple(cut if c is longest else c for c in result.checks)})
     return result

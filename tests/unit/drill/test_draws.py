@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardian.drill import bounds, select
@@ -61,6 +61,7 @@ def test_every_number_is_as_likely() -> None:
     assert sum((seen[face] - 2000) ** 2 / 2000 for face in range(6)) < 20.5
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 80))
 def test_distinct_numbers_are_distinct_and_all_when_there_are_no_more(n: int, wanted: int) -> None:
     drawn = Stream(SEED, f"{n}").distinct(n, wanted)
@@ -123,6 +124,7 @@ def test_a_rule_that_looks_at_results_would_be_caught() -> None:
     assert wrong / 1500 > 0.13
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.lists(st.booleans(), max_size=40))
 def test_more_bad_ones_never_make_a_better_bound(first: list[bool], more: list[bool]) -> None:
     upper = bounds.of_draws(first, more, 0.95)

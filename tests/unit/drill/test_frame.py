@@ -118,14 +118,14 @@ def test_a_frame_of_very_many_files_takes_a_few_megabytes() -> None:
     look = Look()
     tracemalloc.start()
     try:
-        for _file in range(300_000):
+        for _file in range(100_000):
             found.add(item, look)
         _now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert isinstance(found._ends, array)
-    assert len(found) == 300_000
-    assert peak < 12 << 20
+    assert len(found) == 100_000
+    assert peak < 8 << 20
 
 
 def test_the_frame_of_packs_names_the_stored_ones(forge: Any) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardian.drill import strata
@@ -15,6 +15,7 @@ def drawn(sizes: list[int]) -> strata.Strata:
     return strata.draw(lambda: iter(sizes), SEED)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([0, 1, 512 << 10, (512 << 10) + 1, 64 * MIB, 64 * MIB + 1, 5 << 30]), max_size=200))
 def test_each_file_drawn_is_of_its_stratum_and_the_cost_is_bounded(sizes: list[int]) -> None:
     found = drawn(sizes)
