@@ -10,9 +10,8 @@ from guardian.audit import derive
 from guardian.audit.facts import LogFacts, PackFacts, Period, Recorded, SourceFacts, SystemFacts
 from guardian.config.load import ResolvedRepository
 from guardian.config.schedule import parse_cadence
-from guardian.errors import EvidenceInvalid
+from guardian.errors import EvidenceInvalid, UsageError
 from guardian.i18n import _
-from guardian.keys.signing import VerifyKey
 from guardian.ledger.envelope import unseal
 from guardian.ledger.invalid import LogInvalid
 from guardian.ledger.statement import dissect
@@ -131,15 +130,43 @@ class _Reading:
         )
 
 
-def gather(node: Node, system: str, period: Period, progress: Progress | None = None) -> tuple[Log, Gathered]:
-    """Verify the log whole, then read from it what concerns ``system`` in ``period``; nothing is answered yet.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A log that was verified whole, open for reading."""
 
-    Raises LogInvalid when the log does not hold together, UsageError for a system that is not configured.
-    """
-    node.loaded.targets((system,))
+    log: Log
+    facts: LogFacts
+
+
+def verified(node: Node, progress: Progress | None = None) -> Verified:
+    """The log of this host, every entry of it checked. Raises LogInvalid when it does not hold together."""
     key = node.keys().verify_key()
     log = node.read_log()
-    verified = _verified(node, log, key, progress)
+    verdict = verify_log(node.log_folder, (key,), progress=progress)
+    if verdict.problem is not None:
+        raise LogInvalid(verdict.problem.code, **verdict.problem.figures)
+    facts = LogFacts(
+        origin=log.origin,
+        size=log.size,
+        root=log.checkpoint.root.hex(),
+        key_id=log.key_id,
+        vkey=key.vkey(log.origin),
+        entries=verdict.entries,
+        signatures=verdict.signatures,
+        verified_at=node.clock.now(),
+    )
+    return Verified(log, facts)
+
+
+def gather(node: Node, source: Verified, system: str, period: Period) -> Gathered:
+    """Read from a verified log what concerns ``system`` in ``period``; nothing is answered yet.
+
+    Raises UsageError for a system that is not configured.
+    """
+    if system not in node.loaded.config.systems:
+        node.loaded.targets((system,))
+        raise UsageError(_("{name} is no system").format(name=system), _("Name the system alone, without a source."))
+    log = source.log
     now = node.clock.now()
     period = Period(period.start, min(period.end, max(now, period.start)))
     about = system_facts(node, system)
@@ -157,7 +184,7 @@ def gather(node: Node, system: str, period: Period, progress: Progress | None = 
         version=__version__,
         system=about,
         period=period,
-        log=verified,
+        log=source.facts,
         receipts=receipts,
         no_backups=reading.of(NoBackup),
         plans=plans,
@@ -177,23 +204,7 @@ def gather(node: Node, system: str, period: Period, progress: Progress | None = 
     inside = {one.index for one in reading.statements if one.index < reading.end}
     indexes = shown | inside | {i for i in reading.unknown if i < reading.end}
     indexes |= {reading.earlier[leaf] for leaf in needed if leaf is not None and leaf in reading.earlier}
-    return log, Gathered(facts, first, max(first, reading.end), tuple(sorted(indexes)))
-
-
-def _verified(node: Node, log: Log, key: VerifyKey, progress: Progress | None) -> LogFacts:
-    verdict = verify_log(node.log_folder, (key,), progress=progress)
-    if verdict.problem is not None:
-        raise LogInvalid(verdict.problem.code, **verdict.problem.figures)
-    return LogFacts(
-        origin=log.origin,
-        size=log.size,
-        root=log.checkpoint.root.hex(),
-        key_id=log.key_id,
-        vkey=key.vkey(log.origin),
-        entries=verdict.entries,
-        signatures=verdict.signatures,
-        verified_at=node.clock.now(),
-    )
+    return Gathered(facts, first, max(first, reading.end), tuple(sorted(indexes)))
 
 
 def system_facts(node: Node, name: str) -> SystemFacts:

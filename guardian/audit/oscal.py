@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from guardian.audit.facts import Answer, ClauseAnswer, PackFacts, Proof
 from guardian.clock import rfc3339
+from guardian.i18n import speaking
 from guardian.model.evidence import NAMESPACE
 
 VERSION = "1.1.2"
@@ -108,7 +109,8 @@ def _finding(facts: PackFacts, clause: ClauseAnswer) -> dict[str, Any]:
     if answer.state != "satisfied":
         status["reason"] = "fail" if answer.state == "not-satisfied" else "other"
         status["remarks"] = _REMARKS["person" if answer.by == "person" else answer.state]
-    said = "; ".join(facts.sentence(one) for one in answer.reasons) or clause.requirement.en
+    with speaking("en"):
+        said = "; ".join(facts.sentence(one) for one in answer.reasons) or clause.requirement.en
     finding: dict[str, Any] = {
         "uuid": str(UUID(_id("finding", facts.log.root, facts.system.id, control, clause.title.en))),
         "title": f"{clause.clause} {clause.title.en}",

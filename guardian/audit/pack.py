@@ -17,7 +17,7 @@ from guardian import durable
 from guardian.audit import documents, oscal, pdf, proofs
 from guardian.audit.clauses import clause_answers, four_questions
 from guardian.audit.facts import PackFacts, Period, code_of
-from guardian.audit.gather import Gathered, gather
+from guardian.audit.gather import Gathered, gather, verified
 from guardian.audit.grade import grade
 from guardian.audit.report import pack_report
 from guardian.audit.standards import MlpsLevel, clause_standards, recovery_levels
@@ -92,7 +92,8 @@ def pack(node: Node, request: Request, progress: Progress | None = None) -> Pack
     """
     if request.output.exists():
         raise UsageError(_("{path} exists already").format(path=request.output))
-    log, found = gather(node, request.system, request.period, progress)
+    source = verified(node, progress)
+    log, found = source.log, gather(node, source, request.system, request.period)
     facts = replace(answered(found.facts), sentence=request.sentence)
     files = _evidence(log, found, request.kept)
     files |= _texts(facts)

@@ -167,7 +167,7 @@ def _answered(
     """The facts of every system asked for, answered. ``asked`` is (level, standard)."""
     from dataclasses import replace
 
-    from guardian.audit.gather import gather
+    from guardian.audit.gather import gather, verified
     from guardian.audit.pack import answered
     from guardian.cli import frame
     from guardian.cli.sentences import sentence
@@ -175,7 +175,8 @@ def _answered(
     with frame.node(session) as node:
         names = dict.fromkeys(target.system for target in node.loaded.targets(systems))
         period = _period(node, days["start"], days["end"])
-        gathered = [gather(node, name, period, _ticking(node))[1].facts for name in names]
+        source = verified(node, _ticking(node))
+        gathered = [gather(node, source, name, period).facts for name in names]
     return [replace(answered(facts, *asked), sentence=sentence) for facts in gathered]
 
 

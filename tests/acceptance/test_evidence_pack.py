@@ -136,8 +136,8 @@ def test_the_pack_holds_what_it_says(auditor: Auditor) -> None:
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {
         "README.txt", "verify.py", "manifest.json", "manifest.dsse.json", "report.html", "report.zh.html",
-        "clauses.json", "four-questions.json", "grade.json", "oscal-assessment-results.json", "keys/log.vkey", "policy/tlog-policy.txt",
-        "checkpoints/head.txt", "cosignatures/README.txt",
+        "clauses.json", "four-questions.json", "grade.json", "oscal-assessment-results.json", "keys/log.vkey",
+        "policy/tlog-policy.txt", "checkpoints/head.txt", "cosignatures/README.txt",
     } <= names  # fmt: skip
     kinds = {name.split("-", 1)[1] for name in names if name.startswith("statements/")}
     assert {
@@ -313,6 +313,8 @@ def test_clauses_and_grade_on_the_command_line(site: Any) -> None:
     assert "2007 Table C.1 (superseded)" in said.out
     assert "level 0" in said.out
     assert site.guardian("audit", "clauses", "nothing").code == 2
+    for name in ("nothing", "app/docs"):
+        assert site.guardian("audit", "pack", name, "-o", site.root / "none.zip").code == 2
     assert site.guardian("audit", "clauses", "--standard", "none").code == 2
     assert site.guardian("audit", "grade", "--from", "2026-02-02", "--to", "2026-01-01").code == 2
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from guardian.audit.facts import PackFacts, Period
-from guardian.audit.gather import gather
+from guardian.audit.gather import gather, verified
 from guardian.clock import rfc3339
 from guardian.config.load import load
 from guardian.ledger.store import Log
@@ -211,7 +211,7 @@ class Office:
     def facts(self, start: float = 0, end: float = 30) -> PackFacts:
         self.clock.moment = START + timedelta(days=end)
         period = Period(START + timedelta(days=start), START + timedelta(days=end))
-        return gather(self.node, "app", period)[1].facts
+        return gather(self.node, verified(self.node), "app", period).facts
 
 
 @pytest.fixture
