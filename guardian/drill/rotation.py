@@ -31,7 +31,8 @@ from guardian.model.reason import Reason, reason
 Look = Callable[[Loaded, Iterable[Pack], Executor], Iterator[PackReport]]
 """What reads packs whole and reports on each, in the order given."""
 
-SAVE_PACKS, SAVE_SECONDS = 64, 30.0
+SAVE_SECONDS = 5.0
+"""A drill that is killed reads again at most what it read in so long."""
 Standing = Literal["good", "bad", "missing", "doubt"]
 _MISSING = frozenset({"pack-missing", "object-missing"})
 _LATEST = (1 << 32) - 1
@@ -217,7 +218,7 @@ class _Reading:
         total, done, saved = sum(max(0, p.size) for p in wanted), 0, self._node.clock.monotonic()
         missing = []
         reports = self._look(self.loaded, wanted, self._executor)
-        for number, (pack, report) in enumerate(zip(wanted, reports, strict=True), 1):
+        for pack, report in zip(wanted, reports, strict=True):
             if standing(report) == "missing":
                 missing.append(report)
             else:
@@ -225,7 +226,7 @@ class _Reading:
             done += max(0, pack.size)
             self._node.report(Progress(done, total))
             self._node.heed()
-            if number % SAVE_PACKS == 0 or self._node.clock.monotonic() - saved > SAVE_SECONDS:
+            if self._node.clock.monotonic() - saved > SAVE_SECONDS:
                 self._save()
                 saved = self._node.clock.monotonic()
         return missing

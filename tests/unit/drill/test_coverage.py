@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardian.drill.coverage import (
@@ -73,6 +73,7 @@ def test_a_run_that_was_cut_off_is_gone_on_with() -> None:
     assert not set(chosen) & set(done[:4])
 
 
+@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 40 * MIB), min_size=1, max_size=60),
     hours=st.integers(1, 24 * 10),
@@ -97,6 +98,7 @@ def test_at_any_steady_cadence_everything_is_read_within_the_window(
         last, now = now, now + cadence
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 40 * MIB), min_size=1, max_size=200), st.integers(1, 14))
 def test_a_run_reads_no_more_than_its_share_and_one_pack(sizes: list[int], days: int) -> None:
     packs = [pack(n, size, read=NOW - days * DAY) for n, size in enumerate(sizes)]
