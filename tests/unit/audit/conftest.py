@@ -224,16 +224,27 @@ def office(tmp_path: Path) -> Callable[..., Office]:
     return make
 
 
-@pytest.fixture
-def month(office: Callable[..., Office]) -> Office:
-    """Thirty days as they should be: a backup a day, a drill a week."""
-    made = office()
+def a_month(made: Office) -> Office:
+    """Thirty days as they should be: a backup a day, a drill a week, and one run that failed."""
     made.configured()
     for day in range(30):
         made.back_up(day)
         if day % 7 == 0:
             made.drill(day + 0.1)
+    made.fail(29.5)
     return made
+
+
+@pytest.fixture
+def month(office: Callable[..., Office]) -> Office:
+    """A month of one's own, to go on with."""
+    return a_month(office())
+
+
+@pytest.fixture(scope="session")
+def good_month(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """A month to look at and not to touch."""
+    return a_month(Office(tmp_path_factory.mktemp("month") / "office"))
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,8 @@ def codes(said: Answer) -> set[str]:
     return {one.code for one in said.reasons}
 
 
-def test_a_good_month_satisfies_what_a_log_can_say(month: Any) -> None:
-    facts = month.facts()
+def test_a_good_month_satisfies_what_a_log_can_say(good_month: Any) -> None:
+    facts = good_month.facts()
     assert len(facts.receipts) == 30
     assert len(facts.drills) == len(facts.plans) == 5
     for query in ("sources-backed-up", "receipts-within-rpo", "drill-cadence-met", "log-verified", "config-known"):
@@ -38,8 +38,8 @@ def test_a_good_month_satisfies_what_a_log_can_say(month: Any) -> None:
     assert [one.answer.state for one in four_questions(facts)] == ["satisfied"] * 4
 
 
-def test_answers_name_the_entries_they_rest_on(month: Any) -> None:
-    facts = month.facts()
+def test_answers_name_the_entries_they_rest_on(good_month: Any) -> None:
+    facts = good_month.facts()
     said = answer(facts, Ask(query="drill-passed", level="D3", days=7))
     assert [proof.leaf_hash for proof in said.proofs] == [facts.drills[-1].leaf_hash]
     assert said.proofs[0].index == facts.drills[-1].index
@@ -193,16 +193,16 @@ def test_a_plan_without_a_result_is_told(office: Offices) -> None:
     assert why.args["count"] == 1
 
 
-def test_real_time_is_never_said_of_snapshots(month: Any) -> None:
-    facts = answered(month.facts(), "3")
+def test_real_time_is_never_said_of_snapshots(good_month: Any) -> None:
+    facts = answered(good_month.facts(), "3")
     (clause,) = [one for one in facts.clauses if one.clause == "8.1.4.9 b"]
     assert (clause.answer.state, clause.answer.by) == ("could-not-verify", "person")
 
 
-def test_levels_have_their_own_clauses(month: Any) -> None:
+def test_levels_have_their_own_clauses(good_month: Any) -> None:
     (standard,) = clause_standards()
     numbers = {
-        level: {one.clause for one in clause_answers(month.facts(), standard, level)} for level in ("2", "3", "4")
+        level: {one.clause for one in clause_answers(good_month.facts(), standard, level)} for level in ("2", "3", "4")
     }
     assert "7.1.4.8 a" in numbers["2"]
     assert "8.1.4.9 c" in numbers["3"]
@@ -275,6 +275,6 @@ def test_local_only_supports_nothing(office: Offices) -> None:
     assert said.limited_by == ("off-site",)
 
 
-def test_other_elements_are_for_people(month: Any) -> None:
-    said = graded(month)
+def test_other_elements_are_for_people(good_month: Any) -> None:
+    said = graded(good_month)
     assert [one.level is None for one in said.elements] == [False, *[True] * 6]
