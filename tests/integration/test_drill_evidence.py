@@ -219,3 +219,75 @@ def test_an_interrupted_drill_leaves_a_plan_and_can_be_run_again(again: Any) -> 
     assert (said.code, said.json["outcome"]) == (0, "PASS")
     assert not list((again.state / "scratch").glob("*")), "what was restored is gone"
     assert again.guardian("ledger", "verify").code == 0
+
+
+# whoever has the host's key can sign anything, and is held to what the plan bound
+
+
+def resigned(site: Any, name: str, change: Any) -> str:
+    """The report with one statement altered by ``change(predicate)`` and signed anew; what names it follows."""
+    from guardian.keys.store import KeyStore
+    from guardian.ledger.envelope import seal
+    from guardian.ledger.tree import leaf_hash
+    from guardian.model.evidence import PAYLOAD_TYPE
+
+    key = KeyStore(site.state).signing_key()
+    document = report(site)
+    envelopes = document["drills"][0]["envelopes"]
+
+    def sign(which: str, alter: Any) -> bytes:
+        envelope = json.loads(base64.b64decode(envelopes[which]))
+        statement = json.loads(base64.b64decode(envelope["payload"]))
+        alter(statement["predicate"])
+        signed = seal(PAYLOAD_TYPE, json.dumps(statement, separators=(",", ":"), sort_keys=True).encode(), [key])
+        envelopes[which] = base64.b64encode(signed).decode()
+        return signed
+
+    signed = sign(name, change)
+    if name == "plan":
+        sign("result", lambda predicate: predicate.update(plan=leaf_hash(signed).hex()))
+    (site.root / "resigned.json").write_text(json.dumps(document))
+    return "resigned.json"
+
+
+def _other_nonce(predicate: dict[str, Any]) -> None:
+    """A nonce that draws a nicer sample, with the seed that follows from it."""
+    told = predicate["seed"]
+    told["nonce"] = "beef"
+    text = told["checkpoint"].encode() + b"\0" + predicate["drill_id"].encode() + b"\0" + b"\xbe\xef"
+    told["seed"] = hashlib.sha256(text).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("result", _other_nonce),
+        ("result", lambda predicate: predicate["seed"].update(seed="1" * 64)),
+        ("result", lambda predicate: predicate.update(tree_id="1" * 64)),
+        ("plan", lambda predicate: predicate.update(commitment="1" * 64)),
+        ("plan", lambda predicate: predicate.update(frames=[])),
+    ],
+    ids=["nonce", "seed", "tree", "commitment", "planned-afterwards"],
+)
+def test_a_drill_that_was_steered_is_invalid_evidence(again: Any, name: str, change: Any) -> None:
+    """The last is signed and consistent in itself: only the log's tree knows that the plan was another one."""
+    assert again.guardian("verify", "--replay", resigned(again, name, change)).code == 20
+
+
+def test_a_checkpoint_chosen_afterwards_is_invalid_evidence(again: Any) -> None:
+    """A later checkpoint of the same log: with enough of them, somebody could look for a sample to their liking."""
+    assert again.guardian("backup", "app/db").code == 0
+
+    def later(predicate: dict[str, Any]) -> None:
+        told = predicate["seed"]
+        told["checkpoint"] = (again.state / "log" / "checkpoint").read_text()
+        text = told["checkpoint"].encode() + b"\0" + predicate["drill_id"].encode() + b"\0" + b"\xc0\xff\xee"
+        told["seed"] = hashlib.sha256(text).hexdigest()
+
+    assert again.guardian("verify", "--replay", resigned(again, "result", later)).code == 20
+
+
+def test_signing_anew_changes_nothing_by_itself(again: Any) -> None:
+    """So that the tests above fail for what was altered, and not for how."""
+    said = again.guardian("verify", "--replay", resigned(again, "result", lambda predicate: None))
+    assert said.code == 0, said
