@@ -30,6 +30,7 @@ PHASES = {
     "listing": N_("checking the listing"),
     "objects": N_("reading objects"),
     "log": N_("verifying the log"),
+    "report": N_("drawing the report"),
 }
 
 
