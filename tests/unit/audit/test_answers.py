@@ -13,6 +13,7 @@ from guardian.audit.grade import grade
 from guardian.audit.pack import answered
 from guardian.audit.standards import Ask, clause_standards, recovery_levels
 from guardian.errors import ExitCode
+from guardian.model.drill import DrillCheck
 
 Offices = Callable[..., Any]
 
@@ -121,6 +122,17 @@ def test_a_lower_level_never_stands_in_for_a_higher_one(office: Offices) -> None
     facts = made.facts(end=2)
     assert state(facts, "drill-passed", level="D2", days=30) == "satisfied"
     assert state(facts, "drill-passed", level="D3", days=30) == "not-satisfied"
+
+
+def test_a_drill_of_keys_is_of_keys_alone(office: Offices) -> None:
+    made = office()
+    made.back_up(0)
+    made.drill(1, level="D4")
+    assert state(made.facts(end=2), "drill-passed", level="K", days=30) == "not-satisfied"
+    made.drill(3, level="K", checks=(DrillCheck(level="K", name="custody", outcome="PASS"),))
+    facts = made.facts(end=4)
+    assert state(facts, "drill-passed", level="K", days=30) == "satisfied"
+    assert answer(facts, Ask(query="drill-passed", level="D0", days=30)).reasons[0].args["day"] == "2026-03-02"
 
 
 def test_a_failure_further_down_takes_back_what_was_proven_above(office: Offices) -> None:
