@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from guardian.clock import Clock
@@ -26,7 +25,7 @@ from guardian.model.secret import Secret
 from guardian.proc import Limits, Stop, which
 from guardian.restic.capability import Capability, probe
 from guardian.restic.client import Access, Restic
-from guardian.scratch import SHARED, scratch_folder
+from guardian.scratch import scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +233,9 @@ class Node:
         For ``servers`` that do not run as we do, it lies where their user can pass when we are root. Raises StorageFull
         when the disk has less than ``expected_bytes`` left.
         """
-        chosen, passable = self.loaded.scratch_dir, servers and os.geteuid() == 0
-        if chosen is None and passable:
-            mark = sha256(os.fsencode(self.state)).hexdigest()[:16]
-            chosen = SHARED / f"guardian-{mark}"
-        with scratch_folder(chosen or self.state / "scratch", expected_bytes, passable=passable) as folder:
+        passable = servers and os.geteuid() == 0
+        leases = self.state / "scratch"
+        with scratch_folder(leases, self.loaded.scratch_dir, expected_bytes, passable=passable) as folder:
             yield folder
 
 

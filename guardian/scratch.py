@@ -3,7 +3,8 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
 from uuid import uuid4
@@ -12,23 +13,31 @@ from guardian.durable import Lease, explained, private_dir
 from guardian.errors import StorageFull, UsageError
 from guardian.i18n import _
 
-SHARED = Path("/var/tmp")  # noqa: S108  only ever with a directory of our own in it, and that is looked at before use
+SHARED = Path("/var/tmp")  # noqa: S108  only ever a directory of our own in it, with a name nobody can foresee
 """Where scratch lies that another user must be able to reach."""
 
 
 @contextmanager
-def scratch_folder(root: Path, expected_bytes: int = 0, *, passable: bool = False) -> Iterator[Path]:
-    """A new directory under ``root`` with a generated name, removed on exit; what crashed runs left there goes first.
+def scratch_folder(
+    leases: Path, root: Path | None = None, expected_bytes: int = 0, *, passable: bool = False
+) -> Iterator[Path]:
+    """A new directory with a generated name, removed on exit; what crashed runs left goes first.
 
-    It is private (0700); a ``passable`` one lets others through, not in (0711): what it holds has modes of its own.
-    Raises StorageFull when the disk has less than ``expected_bytes`` left, UsageError when somebody else could have
-    put ``root`` there.
+    It lies in ``root``; without one among its ``leases`` (made, 0700), and a ``passable`` one in :data:`SHARED`. It is
+    private (0700); a passable one lets others through, not in (0711): what it holds has modes of its own. Raises
+    StorageFull when the disk has less than ``expected_bytes`` left, UsageError when others could exchange it there.
     """
-    _make_root(root, passable=passable)
-    _sweep(root)
+    private_dir(leases)
+    if root is None:
+        root = SHARED if passable else leases
+    elif root != leases:
+        _look_at(private_dir(root), passable=passable)
+    # In a place that is not ours alone, the name says whose it is.
+    mark = "" if root == leases else f"guardian-{sha256(os.fsencode(leases)).hexdigest()[:12]}-"
+    _sweep(root, leases, mark)
     require_space(root, expected_bytes)
-    name = uuid4().hex
-    with Lease.acquire(root / f"{name}.lease", "scratch"):
+    name = f"{mark}{uuid4().hex}"
+    with Lease.acquire(leases / f"{name}.lease", "scratch"):
         folder = root / name
         folder.mkdir(mode=0o700)
         try:
@@ -37,20 +46,20 @@ def scratch_folder(root: Path, expected_bytes: int = 0, *, passable: bool = Fals
             yield folder
         finally:
             remove(folder)
-            (root / f"{name}.lease").unlink(missing_ok=True)
+            (leases / f"{name}.lease").unlink(missing_ok=True)
 
 
-def _make_root(root: Path, *, passable: bool) -> None:
-    private_dir(root)
+def _look_at(root: Path, *, passable: bool) -> None:
     with explained(root):
         status = root.lstat()
-        trusted = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
-        if passable and trusted:
-            root.chmod(0o711)
+        ours = status.st_uid == os.geteuid()
+        # In a sticky directory everybody may make things, and nobody may touch those of others.
+        trusted = stat.S_ISDIR(status.st_mode) and (status.st_mode & stat.S_ISVTX or not status.st_mode & 0o022)
+        if passable and ours and trusted and not status.st_mode & 0o001:
+            root.chmod(status.st_mode & 0o7777 | 0o111)
     if not trusted:
         raise UsageError(
-            _("others may write to {path}, or it is not ours").format(path=root),
-            _("Name a directory of our own as scratch_dir."),
+            _("others may write to {path}").format(path=root), _("Name a directory of our own as scratch_dir.")
         )
 
 
@@ -67,12 +76,16 @@ def require_space(folder: Path, expected_bytes: int) -> None:
         )
 
 
-def _sweep(root: Path) -> None:
-    """Remove what crashed runs left behind: directories whose lease nobody holds."""
+def _sweep(root: Path, leases: Path, mark: str) -> None:
+    """Remove what crashed runs left behind: directories of ours whose lease nobody holds."""
     for folder in root.iterdir():
-        if folder.is_dir() and not Lease.held(root / f"{folder.name}.lease"):
-            remove(folder)
-            (root / f"{folder.name}.lease").unlink(missing_ok=True)
+        if not folder.name.startswith(mark) or Lease.held(leases / f"{folder.name}.lease"):
+            continue
+        with suppress(FileNotFoundError):
+            status = folder.lstat()
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+                remove(folder)
+                (leases / f"{folder.name}.lease").unlink(missing_ok=True)
 
 
 def remove(folder: Path) -> None:

@@ -124,7 +124,7 @@ class Run:
             self.marks.append(phase)
             self.on_mark(phase)
 
-        with scratch_folder(self.root / "scratch", passable=os.geteuid() == 0) as folder:
+        with scratch_folder(self.root / "leases", self.root / "scratch", passable=os.geteuid() == 0) as folder:
             return prove(spec, Bytes(content), facts, ProofContext(folder, SystemClock(), self.stop, 30.0, mark))
 
 

@@ -199,7 +199,8 @@ from guardian.sources.proof import ProofContext
 from guardian.sources.prove import prove
 spec = PostgresqlSource.model_validate_json('{{"kind": "postgresql", "dsn": "file:x"}}')
 die = lambda phase: os.kill(os.getpid(), signal.SIGKILL) if phase == "target_ready" else None
-with scratch_folder(Path({str(root / "scratch")!r}), passable={os.geteuid() == 0}) as folder:
+root = Path({str(root)!r})
+with scratch_folder(root / "leases", root / "scratch", passable={os.geteuid() == 0}) as folder:
     dump = FileDump("/core.zip", Path({str(root / "core.zip")!r}))
     prove(spec, dump, {{}}, ProofContext(folder, SystemClock(), Stop(), 30.0, die))
 """
@@ -209,5 +210,5 @@ with scratch_folder(Path({str(root / "scratch")!r}), passable={os.geteuid() == 0
     while left_over(root) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left_over(root) == []
-    with scratch_folder(root / "scratch", passable=os.geteuid() == 0) as folder:
-        assert [path.stem for path in (root / "scratch").iterdir()] == [folder.name] * 2
+    with scratch_folder(root / "leases", root / "scratch", passable=os.geteuid() == 0) as folder:
+        assert [path.stem for path in (root / "scratch").iterdir()] == [folder.name]

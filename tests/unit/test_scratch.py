@@ -4,13 +4,14 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from guardian.drill.proofs import Extent, measure
 from guardian.errors import UsageError
-from guardian.scratch import remove, scratch_folder
+from guardian.scratch import SHARED, remove, scratch_folder
 
 
 @pytest.fixture
@@ -80,15 +81,44 @@ def test_a_folder_goes_on_every_exit_and_what_a_crash_left_goes_at_the_next_star
 
 
 def test_a_passable_folder_lets_others_through_but_not_in(tmp_path: Path) -> None:
-    with scratch_folder(tmp_path / "scratch", passable=True) as folder:
+    leases = tmp_path / "state" / "scratch"
+    with scratch_folder(leases, passable=True) as folder:
+        assert folder.parent == SHARED
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o711
+    assert not folder.exists()
+    with scratch_folder(leases, tmp_path / "disk", passable=True) as folder:
         assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)] == [0o711, 0o711]
 
 
-def test_scratch_in_a_directory_that_somebody_else_laid_out_is_refused(tmp_path: Path) -> None:
+def test_in_a_shared_place_only_what_is_ours_is_swept(tmp_path: Path) -> None:
+    shared, leases = tmp_path / "shared", tmp_path / "scratch"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with scratch_folder(leases, shared) as folder, scratch_folder(tmp_path / "other", shared) as theirs:
+        name = folder.name
+    (shared / name).mkdir()  # as after a crash
+    (shared / theirs.name).mkdir()
+    (shared / "somebody's").mkdir()
+    with scratch_folder(leases, shared) as folder:
+        assert {path.name for path in shared.iterdir()} == {folder.name, theirs.name, "somebody's"}
+
+
+def test_drills_that_begin_and_end_together_leave_each_other_alone(tmp_path: Path) -> None:
+    def use(_number: int) -> None:
+        for _turn in range(50):
+            with scratch_folder(tmp_path / "scratch") as folder:
+                (folder / "data").write_text("x")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(use, range(4))) == [None] * 4
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_scratch_where_others_could_exchange_it_is_refused(tmp_path: Path) -> None:
     open_to_all = tmp_path / "open"
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
     (tmp_path / "link").symlink_to(tmp_path)
     for root in (open_to_all, tmp_path / "link"):
-        with pytest.raises(UsageError), scratch_folder(root):
+        with pytest.raises(UsageError), scratch_folder(tmp_path / "scratch", root):
             pytest.fail("scratch was made there")
