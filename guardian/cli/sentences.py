@@ -49,6 +49,7 @@ SENTENCES: dict[str, str] = {
     ),
     "not-in-listing": N_("{count} objects of {bytes} bytes are not in the listing of {time}: they came later"),
     "round-goes-on": N_("{read} of {objects} objects were read in this round; the next run goes on from there"),
+    "worker-lost": N_("no worker of the farm could read it"),
     "no-summary": N_("restic ended without a summary"),
     "stream-length-differs": N_("restic took {found} of the {expected} bytes the producer wrote"),
     "repository-changed": N_("this is another repository: expected {expected}, found {found}"),

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli import keyless
+from guardian.cli import farm, keyless
 from guardian.cli.options import Session, verb
 from guardian.errors import UsageError
 from guardian.i18n import _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Executor
 
     from guardian.cli.render import Report
     from guardian.drill.custody import ShareSource
@@ -74,11 +75,13 @@ class _Bounded(click.FloatRange):
     help=_("Level K: a holder's share, or - for standard input; without any, holders type theirs."),
 )
 @keyless.options
+@farm.options
 @verb
 def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
     """Drill, and show what was proven and what was not."""
     from guardian.cli import frame, render
 
+    farm.check(asked)
     if keyless.is_asked(asked):
         return keyless.verify(session, selectors, asked)
     report_file = _report_file(asked["report"])
@@ -87,7 +90,8 @@ def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
         if asked["replay"]:
             return render.show(session, _replayed(node, asked["replay"]))
         options = _options(node, asked)
-        drills = _drills(node, selectors, options, shares)
+        with farm.executor(node, asked) as executor:
+            drills = _drills(node, selectors, (options, executor), shares)
         report = _report(drills, options)
         if report_file is not None:
             _write(report_file, node, drills, report)
@@ -114,7 +118,10 @@ def _options(node: "Node", asked: dict[str, Any]) -> "Options":
     return options
 
 
-def _drills(node: "Node", selectors: tuple[str, ...], options: "Options", shares: "ShareSource") -> "tuple[Drill, ...]":
+def _drills(
+    node: "Node", selectors: tuple[str, ...], how: "tuple[Options, Executor | None]", shares: "ShareSource"
+) -> "tuple[Drill, ...]":
+    options, executor = how
     targets = node.loaded.targets(selectors)
     if options.level == "K":
         from guardian.drill.custody import drill
@@ -122,7 +129,7 @@ def _drills(node: "Node", selectors: tuple[str, ...], options: "Options", shares
         return drill(node, targets, shares)
     from guardian.drill.run import verify as run_drills
 
-    return run_drills(node, targets, options)
+    return run_drills(node, targets, options, executor)
 
 
 def _brought(session: Session, selectors: tuple[str, ...], asked: dict[str, Any]) -> "ShareSource":

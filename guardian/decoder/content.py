@@ -24,7 +24,7 @@ def verify(blobs: Blobs, chosen: Iterable[Pack], executor: Executor, ahead: int 
     under_way: deque[Future[PackReport]] = deque()
     try:
         for pack in chosen:
-            under_way.append(executor.submit(_verify, blobs, pack))
+            under_way.append(executor.submit(verify_one, blobs, pack))
             if len(under_way) >= ahead:
                 yield under_way.popleft().result()
         while under_way:
@@ -34,5 +34,6 @@ def verify(blobs: Blobs, chosen: Iterable[Pack], executor: Executor, ahead: int 
             future.cancel()
 
 
-def _verify(blobs: Blobs, pack: Pack) -> PackReport:
+def verify_one(blobs: Blobs, pack: Pack) -> PackReport:
+    """Read ``pack`` whole and hold it against the index; see :func:`guardian.decoder.packs.verify`."""
     return packs.verify(blobs.reader, blobs.opener, pack, blobs.index.places(pack))

@@ -8,7 +8,7 @@
         for snapshot in loaded.snapshots: ...
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ from guardian.decoder.damage import Damage, Findings, as_reason, shown
 from guardian.decoder.document import NotUnderstood
 from guardian.decoder.exposure import Assessment
 from guardian.decoder.files import File
-from guardian.decoder.index import Index, Pack
+from guardian.decoder.index import ABSENT, Index, Pack
 from guardian.decoder.indexfile import Loaded as LoadedIndex
 from guardian.decoder.packs import PackReport
-from guardian.decoder.places import DATA
+from guardian.decoder.places import DATA, Place
 from guardian.decoder.seal import Key
 from guardian.decoder.snapshots import FOLDER, Snapshot
 from guardian.decoder.snapshots import read as read_snapshot
@@ -65,6 +65,15 @@ class Repository:
         for finding in loaded.findings.kept:
             findings.add(finding)
         return Loaded(self.reader, self._key, tuple(found), loaded, findings)
+
+    def told(self, packs: Iterable[tuple[bytes, int, Sequence[Place]]]) -> "Loaded":
+        """The repository as far as ``packs`` (id, length or ABSENT, places) tell of it: no index of it is read."""
+        index = Index()
+        for pack_id, size, places in packs:
+            index.add(pack_id, places)
+            if size != ABSENT:
+                index.set_size(pack_id, size)
+        return Loaded(self.reader, self._key, (), LoadedIndex(index, Findings(), frozenset(), 0), Findings())
 
     def names(self, folder: str) -> frozenset[str]:
         """The ids of the objects in ``folder`` (``index/``, ``snapshots/``) just now. Raises what the reader raises."""
@@ -149,6 +158,11 @@ class Loaded:
     def sealed(self, document: bytes, iv: bytes) -> bytes:
         """What a forger with the password would store for ``document``; see :meth:`guardian.decoder.seal.Key.seal`."""
         return self._key.seal(document, iv)
+
+    @property
+    def data(self) -> Blobs:
+        """The blobs of files."""
+        return self._data
 
     @property
     def index(self) -> Index:

@@ -11,6 +11,7 @@ from guardian.drill import frame, structure
 from guardian.drill.frame import Files
 from guardian.drill.history import Kept
 from guardian.drill.job import Ask, Job, Opened
+from guardian.drill.job import tools as executor_tools
 from guardian.drill.record import HIGHEST, LEVELS, Begun, Drill, Record, could_not
 from guardian.drill.shares import Shares
 from guardian.errors import GuardianError, Interrupted, RepositoryDamaged
@@ -47,7 +48,7 @@ class Climb:
         begun.repository_id = self.opened.repository_id
         begun.newest = self._newest(target)
         asked = self.record.options.level
-        tools = {"restic": self.opened.restic.capability.version_text}
+        tools = {"restic": self.opened.restic.capability.version_text, **executor_tools(self.opened.executor)}
         if asked not in LEVELS:
             return self.record.end(begun, asked, [_not_in_this_version(asked)], tools)
         level = self._highest(target)

@@ -64,3 +64,13 @@ class Job:
     drill_id: str = ""
     files: Files | None = None
     broken: Reason | None = None
+
+
+def width(executor: Executor, least: int) -> int:
+    """How many pieces of work are worth having under way at once: a farm says it itself (``width``)."""
+    return max(least, int(getattr(executor, "width", 0)))
+
+
+def tools(executor: Executor) -> dict[str, str]:
+    """What the evidence says of who else read: a farm says it itself (``tools``)."""
+    return dict(getattr(executor, "tools", {}))

@@ -11,7 +11,7 @@ from guardian.decoder.damage import Damage, as_reason
 from guardian.decoder.repository import Loaded
 from guardian.decoder.trees import Node
 from guardian.drill.frame import Item
-from guardian.drill.job import Job
+from guardian.drill.job import Job, width
 from guardian.errors import StorageRefused, StorageUnreachable
 from guardian.model.events import Progress
 from guardian.model.reader import ObjectMissing, ObjectUnreadable
@@ -106,6 +106,7 @@ class Reading:
     def _many(
         self, read: Callable[[Loaded, B], Read], items: Iterable[A], what: Callable[[A], B]
     ) -> Iterator[tuple[A, Read]]:
+        ahead = width(self.job.opened.executor, _AHEAD)
         executor, under_way = self.job.opened.executor, deque[tuple[A, Future[Read] | Read]]()
         try:
             for item in items:
@@ -113,7 +114,7 @@ class Reading:
                 given_up = self._in_a_row >= _PATIENCE and self.silence is not None
                 answer = self._missing() if given_up else executor.submit(read, self.loaded, what(item))
                 under_way.append((item, answer))
-                if len(under_way) >= _AHEAD:
+                if len(under_way) >= ahead:
                     yield self._next(under_way)
             while under_way:
                 self.job.node.heed()
@@ -125,7 +126,10 @@ class Reading:
 
     def _next(self, under_way: "deque[tuple[A, Future[Read] | Read]]") -> tuple[A, Read]:
         item, future = under_way.popleft()
-        read = future.result() if isinstance(future, Future) else future
+        try:
+            read = future.result() if isinstance(future, Future) else future
+        except (StorageUnreachable, StorageRefused) as error:  # a farm's way to say that nobody could do it
+            read = _not(error)
         self.total += read.bytes
         self._in_a_row = self._in_a_row + 1 if read.silent else 0
         self.silence = self.silence or read.silent

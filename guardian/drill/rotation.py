@@ -19,7 +19,7 @@ from guardian.decoder.repository import Loaded
 from guardian.drill import bounds, coverage, planted
 from guardian.drill.coverage import Rhythm, Stored
 from guardian.drill.exposed import exposed
-from guardian.drill.job import Job
+from guardian.drill.job import Job, width
 from guardian.drill.lastread import LastRead
 from guardian.drill.structure import NOT_READ
 from guardian.errors import Unavailable
@@ -33,6 +33,8 @@ Look = Callable[[Loaded, Iterable[Pack], Executor], Iterator[PackReport]]
 
 SAVE_SECONDS = 5.0
 """A drill that is killed reads again at most what it read in so long."""
+_AHEAD = 4
+"""Packs under way at once, unless more read."""
 Standing = Literal["good", "bad", "missing", "doubt"]
 _MISSING = frozenset({"pack-missing", "object-missing"})
 _LATEST = (1 << 32) - 1
@@ -40,7 +42,7 @@ _LATEST = (1 << 32) - 1
 
 def read_whole(loaded: Loaded, packs: Iterable[Pack], executor: Executor) -> Iterator[PackReport]:
     """The decoder's own way: see :meth:`guardian.decoder.repository.Loaded.verify_packs`."""
-    return loaded.verify_packs(packs, executor)
+    return loaded.verify_packs(packs, executor, width(executor, _AHEAD))
 
 
 def standing(report: PackReport) -> Standing:

@@ -15,6 +15,7 @@ from itertools import groupby
 
 from guardian.drill import history
 from guardian.drill.climb import Climb
+from guardian.drill.farm import Farm
 from guardian.drill.history import History
 from guardian.drill.opened import opened
 from guardian.drill.record import LEVELS, Drill, Options, Record
@@ -80,6 +81,8 @@ def _repository(run: _Run, key: str, targets: tuple[Target, ...]) -> list[Drill]
         try:
             run.node.report(Phase("open", key))
             found = stack.enter_context(opened(run.node, key, run.executor))
+            if isinstance(run.executor, Farm):
+                run.executor.serve(found)
         except Interrupted:
             raise
         except GuardianError as error:

@@ -20,7 +20,7 @@ from guardian.model.events import Progress
 from guardian.model.reason import Reason, reason
 from guardian.node import Node
 
-NOT_READ = frozenset({"object-unreadable", "blob-too-large", "storage-unreachable", "storage-refused"})
+NOT_READ = frozenset({"object-unreadable", "blob-too-large", "storage-unreachable", "storage-refused", "worker-lost"})
 """Codes of what could not be looked at: a doubt, and no damage."""
 
 _NAMED = 20
