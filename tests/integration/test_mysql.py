@@ -5,9 +5,11 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -326,6 +328,33 @@ def test_a_proof_that_is_interrupted_leaves_nothing(whole: Taken, proving: Prove
     proving.assert_gone()
 
 
+CHILD = """
+import sys, time
+from pathlib import Path
+from guardian.clock import SystemClock
+from guardian.model.protection import MysqlSource
+from guardian.proc import Stop
+from guardian.sources.mysql.server import ScratchServer
+from guardian.sources.proof import ProofContext
+context = ProofContext(Path(sys.argv[1]), SystemClock(), Stop(), 20.0, print)
+with ScratchServer(MysqlSource(kind="mysql", dsn="env:DSN", time_limit="1h"), context):
+    print("running", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_drill_that_is_killed_takes_its_server_along(proving: Prover) -> None:
+    with subprocess.Popen([sys.executable, "-c", CHILD, str(proving.folder)], stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"running\n"
+        assert any("--skip-networking" in line for line in proving.processes())
+        child.kill()
+    deadline = time.monotonic() + 20
+    while proving.processes() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    proving.assert_gone()
+
+
 @pytest.mark.parametrize("when", ["install", "start"])
 def test_a_scratch_server_that_will_not_start(when: str, whole: Taken, proving: Prover) -> None:
     fake = proving.folder / "mariadbd"
@@ -361,6 +390,7 @@ def scratch() -> Iterator[tuple[ScratchServer, ProofContext]]:
         b"select 1 into dumpfile '%s';\n",
         b"create database if not exists x; create table x.t (a text); load data infile '/etc/passwd' into table x.t;\n",
         b"create table if not exists x.u (a text); load data local infile '/etc/passwd' into table x.u;\n",
+        b"set global local_infile = 1; load data local infile '/etc/passwd' into table x.t;\n",
         b"create function run_it returns string soname 'udf.so';\n",
         b"install soname 'ha_connect';\n",
         b"\xff\xfe\x00 not sql;\n",

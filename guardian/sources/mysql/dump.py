@@ -48,7 +48,10 @@ class MysqlJob:
     estimated_bytes = 0
 
     def __init__(self, spec: MysqlSource, context: SourceContext) -> None:
-        """Find the programs and read the connection. Raises ToolMissing, ConfigError."""
+        """Find the programs, connect, and look for the databases.
+
+        Raises ToolMissing, ConfigError, Interrupted, and SourceFailed when the server refuses or lacks a database.
+        """
         self._spec, self._context = spec, context
         self._dump = find(DUMP, spec.programs, "default-mysql-client")
         client = find(CLIENT, spec.programs, "default-mysql-client")
@@ -56,13 +59,19 @@ class MysqlJob:
         self._digest: StreamDigest | None = None
         self._facts: dict[str, Any] = {}
         self.filename = f"/{context.source}.sql"
+        with self._session() as session:
+            Survey(session, spec, context.clock).begin()
+
+    def _session(self) -> Session:
+        return Session(self._login, self._context.stop, self._context.clock, tolerant=True)
 
     def feed(self, write: Write) -> None:
         """Dump the databases, and ask for the facts of the same instant meanwhile."""
         pump = Pump(write)
-        with Session(self._login, self._context.stop, self._context.clock, tolerant=True) as session:
+        with self._session() as session:
             survey = Survey(session, self._spec, self._context.clock)
             survey.begin()
+            survey.list_tables()
             with ThreadPoolExecutor(1, thread_name_prefix="facts") as pool:
                 try:
                     self._facts = self._dump_and_count(pump, survey, pool)

@@ -106,6 +106,7 @@ class _Examination:
             "tables": len(found),
             "assertions": len(self._spec.assertions),
             "server": self._server.version,
+            "network": "none" if self._server.isolated else "sockets",
         }
         if not any(each.severity == "critical" for each in self._reasons):
             self._context.mark("assertions_ok")

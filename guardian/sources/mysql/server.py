@@ -1,6 +1,7 @@
 """A scratch server: made, used once and thrown away. Nothing in it is private from whoever may enter its directory.
 
-It runs as a servant that owns nothing else, listens on a socket in its own directory only, and reads no option file.
+It runs as a servant that owns nothing else, as do the clients that speak with it; it has no network where the system
+lets us take it away, listens on a socket in its own directory only, and reads no option file.
 What is loaded into it is hostile until proven otherwise: no file can be read or written by SQL (``secure_file_priv`` is
 an empty directory, ``local_infile`` is off), no plugin or function of a library can be loaded (``plugin_dir`` is empty
 too), no event runs.
@@ -14,13 +15,12 @@ from typing import Self
 from guardian.errors import Interrupted, Stalled, ToolFailed
 from guardian.i18n import _
 from guardian.model.protection import MysqlSource
-from guardian.model.secret import Secret
 from guardian.proc import Command, Limits, run
 from guardian.proc.service import Service
 from guardian.sources.mysql.programs import CLIENT, INSTALL, SERVER, find
 from guardian.sources.mysql.session import Login, Refused, first_field
 from guardian.sources.proof import ProofContext
-from guardian.sources.servant import Servant, servant
+from guardian.sources.servant import Servant, servant, without_network
 
 START_SECONDS = 120.0
 _POLL = 0.05
@@ -65,6 +65,7 @@ class ScratchServer:
         self._spec, self._context = spec, context
         self._folder = context.folder / "mysql"
         self._servant: Servant = servant()
+        self._isolation = without_network()
         self._service: Service | None = None
         self.version = ""
         self._client = find(CLIENT, spec.programs, "default-mysql-client")
@@ -87,8 +88,13 @@ class ScratchServer:
     @property
     def login(self) -> Login:
         """The way to it."""
-        options = Secret(f"[client]\nsocket={_SOCKET}\nuser=root\n".encode())
-        return Login(self._client, options, cwd=self._folder / "data")
+        words = (f"--socket={_SOCKET}", "--user=root")
+        return Login(self._client, words=words, cwd=self._folder / "data", prefix=self._servant.prefix)
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it is in a network name space of its own."""
+        return bool(self._isolation)
 
     def look(self) -> None:
         """Raise ToolFailed when it has ended."""
@@ -138,7 +144,15 @@ class ScratchServer:
             f"--pid-file={self._folder / 'pid'}",
         )
         command = Command(
-            (*self._servant.prefix, self._program.path, *self._options(), *hardened, *_QUICK, *_LOOSE),
+            (
+                *self._isolation,
+                *self._servant.prefix,
+                self._program.path,
+                *self._options(),
+                *hardened,
+                *_QUICK,
+                *_LOOSE,
+            ),
             cwd=self._folder / "data",
         )
         # Its log lies in our folder, not in the servant's: what it does there cannot lead us elsewhere.

@@ -46,27 +46,32 @@ class TimedOut(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How a server is reached: the client program, and the text of an option file.
+    """How a server is reached: the client program, and the text of an option file or ``words`` that hold no secret.
 
     A socket's path may be relative to ``cwd``: however deep a directory lies, the 107 bytes of a path then suffice.
+    ``prefix`` makes a client run as another user.
     """
 
     client: Program
-    options: Secret
+    options: Secret | None = None
+    words: tuple[str, ...] = ()
     cwd: Path | None = None
+    prefix: tuple[str, ...] = ()
 
     def command(self, program: str, *arguments: str) -> Command:
         """``program`` with ``arguments``; where to log in, and as whom, comes by a descriptor."""
-        return Command(
-            (program, "--defaults-file=/dev/fd/login", *arguments), files={"login": self.options}, cwd=self.cwd
-        )
+        start = ("--no-defaults", *self.words) if self.options is None else ("--defaults-file=/dev/fd/login",)
+        files = {} if self.options is None else {"login": self.options}
+        return Command((*self.prefix, program, *start, *arguments), files=files, cwd=self.cwd)
 
     def batch(self, *arguments: str) -> Command:
         """The client, as this module speaks with it."""
         words = ("--batch", "--skip-column-names", "--unbuffered", "--binary-mode", "--skip-auto-rehash")
         connection = ("--skip-reconnect", "--default-character-set=utf8mb4", "--connect-timeout=20")
-        # loose: MySQL and older MariaDB have no such option, and only warn.
-        return self.command(self.client.path, *words, *connection, "--loose-sandbox", *arguments)
+        # local-infile: no server may ask us for a file of ours. sandbox is loose, since MySQL and older MariaDB have no
+        # such option, and only warn.
+        kept_off = ("--local-infile=0", "--loose-sandbox")
+        return self.command(self.client.path, *words, *connection, *kept_off, *arguments)
 
 
 class Session:

@@ -73,8 +73,13 @@ class Survey:
         self.databases = self.spec.databases or there
         if not self.databases:
             raise SourceFailed(reason("database-none"))
-        # Not under the lock: it opens every table, and they may be many.
-        self._tables = self._list()
+
+    def list_tables(self) -> None:
+        """Find the tables. Before the lock, since it opens every one of them. Raises SourceFailed."""
+        try:
+            self._tables = self._list()
+        except Refused as refused:
+            raise failure(refused) from refused
 
     def snapshot(self) -> None:
         """From now on the session sees the server as it is at this instant. Raises SourceFailed."""

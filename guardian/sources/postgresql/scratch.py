@@ -23,7 +23,7 @@ from guardian.sources.postgresql.dsn import Dsn
 from guardian.sources.postgresql.programs import Server
 from guardian.sources.postgresql.session import Client, Refused, Session, words
 from guardian.sources.proof import ProofContext
-from guardian.sources.servant import Servant, servant
+from guardian.sources.servant import Servant, servant, without_network
 
 HOME = "template1"
 """The database that is always there: one named postgres may have to come out of the dump."""
@@ -126,7 +126,7 @@ def scratch_server(programs: Server, context: ProofContext) -> Iterator[ScratchS
     Raises ToolFailed when it will not start, StorageFull when there is no room, Interrupted.
     """
     user = servant()
-    isolation = _isolation()
+    isolation = without_network()
     stop = Stop()
     prefix = (*isolation, *user.prefix)
     server = ScratchServer(programs, context.folder / "server", user, bool(isolation), prefix, stop, context)
@@ -205,13 +205,3 @@ def _prepare(server: ScratchServer) -> None:
             session.do(f"grant pg_read_all_data to {server.prover}")
         else:
             server.prover = server.superuser
-
-
-def _isolation() -> tuple[str, ...]:
-    """The words that take the network away from a program; none where the system does not let us."""
-    more = () if os.geteuid() == 0 else ("--user", "--map-current-user")
-    try:
-        tried = capture(Command(("unshare", *more, "--net", "--", "true")), seconds=10.0)
-    except GuardianError:
-        return ()
-    return ("unshare", *more, "--net", "--") if tried.returncode == 0 else ()
