@@ -318,6 +318,18 @@ def test_a_repository_that_is_not_there_proves_nothing(held: Held) -> None:
     assert check(held.drill(1, 2, 3))[:2] == (10, "COULD_NOT_VERIFY")
 
 
+def test_restic_opens_what_the_decoder_has_no_way_to(held: Held) -> None:
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if shutil.which("rclone", path=programs) is None:
+        pytest.skip("rclone is not installed")
+    held.site.environment["PATH"] = programs
+    held.site.config["repositories"]["main"]["url"] = f"rclone::local:{held.site.repository}"
+    held.site.write()
+    held.password.unlink()
+    assert check(held.drill(1, 2, 3)) == (0, "PASS", {"opened-by-shares"})
+    assert held.recover(1, 2, 3).code == 0
+
+
 def test_shares_are_for_level_k(original: Held) -> None:
     assert original.site.guardian("verify", *original.shares(1)).code == 2
     assert original.site.guardian("verify", "--level", "K", "--share", "/nowhere").code == 2
@@ -503,6 +515,8 @@ def test_holders_type_their_shares_one_after_the_other(held: Held, verb: tuple[s
 def test_nobody_has_to_finish(held: Held) -> None:
     with Terminal(held.site, "keys", "escrow", "--threshold", "2", "--shares", "2", "--lang", "en") as person:
         person.wait("Press Enter to see the words")
+        limits = Path(f"/proc/{person.process.pid}/limits").read_text()
+        assert re.search(r"Max core file size +0 +0 ", limits), "a core file would hold the shares"
         person.type("\x03")
         assert person.end() == 130
     assert person.shown.rpartition("\x1b[?1049l")[1]
