@@ -32,18 +32,25 @@ def from_reader(error: ObjectMissing | ObjectUnreadable) -> Damage:
 
 
 class Findings:
-    """A bounded list of reasons: the first thousand are kept, all are counted."""
+    """A bounded list of reasons: the first thousand are kept, and the first of every kind; all are counted.
+
+    Of every kind: whoever may write to the storage can make any number of harmless findings, and a verdict that
+    follows from the codes of what is kept must not miss the one that matters.
+    """
 
     def __init__(self) -> None:
         self._kept: list[Reason] = []
+        self._kinds: set[tuple[str, str]] = set()
         self.total = 0
         self.critical = 0
 
     def add(self, found: Reason) -> None:
-        """Count ``found``, and keep it while there is room."""
+        """Count ``found``, and keep it while there is room, or when nothing of its code and severity is kept yet."""
         self.total += 1
         self.critical += found.severity == "critical"
-        if len(self._kept) < limits.FINDINGS:
+        kind = (found.code, found.severity)
+        if len(self._kept) < limits.FINDINGS or kind not in self._kinds:
+            self._kinds.add(kind)
             self._kept.append(found)
 
     @property

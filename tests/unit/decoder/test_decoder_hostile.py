@@ -11,11 +11,12 @@ import pytest
 import zstandard
 
 from guardian.decoder import limits
-from guardian.decoder.damage import Damage
+from guardian.decoder.damage import Damage, Findings
 from guardian.decoder.places import DATA, TREE
 from guardian.decoder.repository import open_repository
 from guardian.decoder.walk import Entry
 from guardian.errors import RepositoryMissing, Unavailable, WrongPassword
+from guardian.model.reason import reason
 from guardian.model.secret import Secret
 
 RIGHT = Secret(b"a password")
@@ -484,3 +485,15 @@ def test_a_long_document_is_read_as_a_short_one(forge: Any, pool: Executor) -> N
         assert codes(loaded.check_structure(pool, [snapshot]).findings.kept) == expected
         if not expected:
             assert sum(isinstance(entry, Entry) for entry in loaded.walk(snapshot)) == 6000
+
+
+def test_a_flood_of_harmless_findings_hides_no_damage() -> None:
+    """Whoever may write to the storage can make any number of foreign objects, before what is damaged in the list."""
+    findings = Findings()
+    for number in range(2 * limits.FINDINGS):
+        findings.add(reason("foreign-object", "info", object=f"index/{number}"))
+    for number in range(3):
+        findings.add(reason("object-hash-differs", object=f"index/f{number}"))
+    assert (findings.total, findings.critical) == (2 * limits.FINDINGS + 3, 3)
+    assert len(findings.kept) == limits.FINDINGS + 1
+    assert findings.kept[-1] == reason("object-hash-differs", object="index/f0")
