@@ -6,8 +6,8 @@
 PACK is the ZIP file, or the folder it was unpacked to. It is valid when, from the public key on, everything holds: the
 manifest's signature and the SHA-256 of every file; every statement's signature (DSSE) and its place in the log (RFC
 6962 inclusion, C2SP tlog-proof); the checkpoints, each continued by the next; the chain of receipts; and of every
-restore drill that its sample was fixed before anybody could know it, that it was held against the right receipt, and
-that its bounds follow from its figures.
+restore drill that its sample was fixed by its plan before it was drawn, that each plan is told of once, that the drill
+was held against the right receipt, that none between two was left out, and that its bounds follow from its figures.
 
 Exit code 0: valid. 20: not valid, and the first thing that is not is named. 2: wrong usage.
 
@@ -35,7 +35,7 @@ CHINESE = (os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.envir
 WORDS = {
     "altered": ("is not the file that the manifest lists", "与清单所列文件不一致"),
     "bound": ("claims a bound that does not follow from its figures", "声称的上界与其数据不符"),
-    "chain": ("does not follow the receipt before: one was left out", "与前一回执不相接：有缺漏"),
+    "chain": ("does not follow the one before: something was left out", "与前一份不相接：有缺漏"),
     "inconsistent": ("does not continue into the pack's checkpoint", "不能延续到包中的检查点"),
     "key": ("is not the key you gave", "与您给定的公钥不一致"),
     "kind": ("is not the statement that its name says", "不是文件名所述的声明"),
@@ -237,14 +237,15 @@ def open_note(where: str, note: str, key: Key) -> Head:
     """The checkpoint in a signed note; the log's own key must have signed it."""
     body, _blank, signatures = note.rpartition("\n\n")
     origin, size, root, *_more = [*body.split("\n"), "", "", ""]
-    ensure(len(note) < 65_536 and re.fullmatch(r"0|[1-9][0-9]{0,17}", size), where, "malformed", "checkpoint")
+    head = Head(int(size) if re.fullmatch(r"0|[1-9][0-9]{0,17}", size) else -1, unbase64(where, root))
+    ensure(len(note) < 65_536 and head.size >= 0 and len(head.root) == 32, where, "malformed", "checkpoint")
     ensure(origin == key.name, where, "signature", "origin")
     for line in signatures.split("\n"):
         dash, name, encoded = [*line.split(" "), "", ""][:3]
         if (dash, name) == ("\u2014", key.name):
             data = unbase64(where, encoded)
             if data[:4] == key.hint and signed(key.raw, data[4:], (body + "\n").encode("utf-8", "replace")):
-                return Head(int(size), unbase64(where, root))
+                return head
     raise Invalid(where, "signature", "")
 
 
@@ -373,6 +374,17 @@ def check_chain(said: list[Said]) -> None:
         newest[chain] = one.leaf
 
 
+def check_told(drills: list[Said], known: dict[str, Said]) -> None:
+    """No drill was left out before another, and none was told again: whoever repeats one until it passes does both."""
+    told: set[str] = set()
+    for one in drills:
+        # Two that run side by side both name the one before both: there may be several heirs, and no gap.
+        before, plan = one.says.get("previous"), one.says.get("plan")
+        ensure(before is None or (before in known and known[before].number < one.number), one.file, "chain")
+        ensure(plan is None or plan not in told, one.file, "reference", "plan: told twice")
+        told.add(plan)
+
+
 def check_drill(one: Said, known: dict[str, Said], files: dict[str, bytes], key: Key) -> int:
     """One drill: its receipt and plan, its seed, its outcome; how many bounds were recomputed."""
     where, says = one.file, one.says
@@ -383,30 +395,52 @@ def check_drill(one: Said, known: dict[str, Said], files: dict[str, bytes], key:
             ensure(found and found.number < one.number, where, "reference", other)
             for name in names:
                 ensure(found and found.says.get(name) == says.get(name), where, "reference", f"{other}: {name}")
+    plan = known.get(says.get("plan"))
     if field(where, says, "seed", dict):
-        check_seed(one, known.get(says.get("plan")), files, key)
+        check_seed(one, plan, files, key)
     checks = field(where, says, "checks", list)
     named = [field(where, check, "outcome", str) for check in [*checks, says]]
     ensure(set(named) <= set(OUTCOMES), where, "malformed", "outcome")
     outcomes = [OUTCOMES.index(outcome) for outcome in named]
     ensure(outcomes[-1] <= min([*outcomes[:-1], OUTCOMES.index("NOT_RUN" if not checks else "PASS")]), where, "outcome")
+    for check in checks:
+        if check["outcome"] == "PASS":
+            reasons, planted = (field(where, check, name, list) for name in ("reasons", "planted"))
+            ensure("critical" not in [field(where, said, "severity", str) for said in reasons], where, "outcome")
+            ensure(all(field(where, fault, "found", bool) for fault in planted), where, "outcome", "planted")
     samples = [sample for check in checks for sample in field(where, check, "assurances", list)]
-    ensure(says["seed"] or not samples, where, "seed", "seed")
     for sample in samples:
+        if not plan:
+            raise Invalid(where, "seed", "seed")
+        check_frame(sample, plan, where)
         check_bound(sample, where)
     return len(samples)
 
 
+def check_frame(sample: Any, plan: Said, where: str) -> None:
+    """A sample speaks of the frame that its plan fixed, with the confidence that was asked for."""
+    unit, frame = field(where, sample, "unit", str), field(where, sample, "frame", int)
+    ensure(sample.get("confidence") == plan.says.get("confidence"), where, "reference", "plan: confidence")
+    for planned in field(plan.file, plan.says, "frames", list):
+        if field(plan.file, planned, "unit", str) == ("packs" if unit == "packs" else "files"):
+            whole = field(plan.file, planned, "bytes" if unit == "bytes" else "count", int)
+            # Of a part of it (a stratum) no more; of packs neither, since a prune may take some away meanwhile.
+            part = unit == "packs" or field(where, sample, "stratum", str)
+            ensure(frame <= whole if part else frame == whole, where, "reference", "plan: frames")
+
+
 def check_seed(one: Said, plan: Said | None, files: dict[str, bytes], key: Key) -> None:
-    """The seed follows from a checkpoint that already held the plan, and from the nonce the plan committed to."""
+    """The seed follows from the checkpoint right after the plan, and from the nonce the plan committed to."""
     note, nonce, seed = (field(one.file, one.says["seed"], name, str) for name in ("checkpoint", "nonce", "seed"))
     ensure(re.fullmatch("([0-9a-f]{2})*", nonce), one.file, "malformed", "nonce")
     parts = (note.encode("utf-8", "replace"), field(one.file, one.says, "drill_id", str).encode(), bytes.fromhex(nonce))
-    ensure(hashlib.sha256(b"\0".join(parts)).hexdigest() == seed, one.file, "seed")
+    ensure(hashlib.sha256(b"\0".join(parts)).hexdigest() == seed, one.file, "seed", "SHA-256")
     head = check_checkpoint(one.file, note, files, key)
-    if plan:
-        ensure(plan.says.get("commitment") == hashlib.sha256(parts[2]).hexdigest(), one.file, "seed", "nonce")
-        ensure(plan.number < head.size <= one.number, one.file, "seed", "checkpoint")
+    if not plan:
+        raise Invalid(one.file, "seed", "plan")
+    ensure(plan.says.get("commitment") == hashlib.sha256(parts[2]).hexdigest(), one.file, "seed", "nonce")
+    # Of all checkpoints the one whose last entry is the plan: with several to choose from, a seed could be chosen.
+    ensure(head.size == plan.number + 1, one.file, "seed", "checkpoint")
 
 
 def check_bound(sample: Any, where: str) -> None:
@@ -452,12 +486,15 @@ def verify(path: str, given: str | None, kept: str | None) -> dict[str, object]:
     start, end = (field("manifest.json", entries, name, int) for name in ("from", "to"))
     for one in said:
         ensure(one.says.get("system", system) == system, one.file, "system")
-    check_chain([one for one in said if one.kind == "backup-receipt" and start <= one.number < end])
+    # What lies before is there because it is referred to: it is neither checked as a chain nor counted.
+    within = [one for one in said if start <= one.number < end]
+    check_chain([one for one in within if one.kind == "backup-receipt"])
     known = {one.leaf: one for one in said}
-    drills = [one for one in said if one.kind == "drill-result"]
+    drills = [one for one in within if one.kind == "drill-result"]
+    check_told(drills, known)
     bounds = sum(check_drill(one, known, files, key) for one in drills)
-    count = Counter(one.kind for one in said)
-    planned = {one.says.get("plan") for one in drills} - {None}
+    count = Counter(one.kind for one in within)
+    left = {one.leaf for one in within if one.kind == "drill-plan"} - {one.says.get("plan") for one in drills}
     told = (
         ("as you gave it", "与您给定的一致") if given else ("from the pack itself: compare it", "取自包内，请另行核对")
     )
@@ -471,7 +508,7 @@ def verify(path: str, given: str | None, kept: str | None) -> dict[str, object]:
         "backups, failed / 备份，未成": f"{count['backup-receipt']}, {count['no-backup']}",
         "drills, passed / 演练，通过": f"{len(drills)}, {sum(one.says['outcome'] == 'PASS' for one in drills)}",
         "drills planned beforehand / 预先固定计划": sum(one.says.get("plan") is not None for one in drills),
-        "plans without result / 无结果的计划": count["drill-plan"] - len(planned),
+        "plans without result / 无结果的计划": len(left),
         "bounds recomputed / 重新计算的上界": bounds,
     }
 

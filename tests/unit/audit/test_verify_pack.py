@@ -218,6 +218,13 @@ def test_figures_changed_by_the_host_lead_to_no_root(files: Files, said: Callabl
     assert said(lied).startswith(f"proofs/{name[11:20]}.tlog-proof: does not lead from its statement")
 
 
+def test_statements_of_one_system_do_not_speak_for_another(
+    files: Files, said: Callable[..., str], good_month: Any
+) -> None:
+    renamed = listed(files, good_month.key, system="other")
+    assert said(renamed) == f"{named(files, 'receipt')[0]}: speaks of another system"
+
+
 def test_proofs_swapped_by_the_host_are_named(files: Files, said: Callable[..., str], good_month: Any) -> None:
     one, two = [name for name in sorted(files) if name.startswith("proofs/")][3:5]
     swapped = listed(files | {one: files[two], two: files[one]}, good_month.key)
@@ -267,10 +274,14 @@ def test_a_kept_checkpoint_of_another_key_is_refused(office: Any, month: Any, tm
 
 LIES: dict[str, tuple[dict[str, Any], str]] = {
     "another nonce": ({"nonce": b"m"}, "did not draw its sample as it was fixed beforehand (nonce)"),
-    "a seed of its own": ({"seed_lie": "00" * 32}, "did not draw its sample as it was fixed beforehand"),
+    "a seed of its own": ({"seed_lie": "00" * 32}, "did not draw its sample as it was fixed beforehand (SHA-256)"),
     "a checkpoint from before the plan": (
         {"early": True},
         "did not draw its sample as it was fixed beforehand (checkpoint)",
+    ),
+    "a nonce that is none": (
+        {"seed": {"checkpoint": "c", "nonce": "6E", "seed": "s"}},
+        "is not written as it should be (nonce)",
     ),
     "no seed": ({"seed": {}}, "did not draw its sample as it was fixed beforehand (seed)"),
     "another tree": ({"tree_id": "00" * 32}, "does not agree with the statement it refers to (receipt: tree_id)"),
@@ -301,7 +312,7 @@ def test_a_drill_that_lies_in_a_log_that_holds(lie: str, office: Callable[..., A
     if changes.pop("early", False):
         changes["note"] = made.log.note.decode()
     if seed := changes.pop("seed_lie", None):
-        changes["seed"] = {"checkpoint": made.log.note.decode(), "drill_id": "x", "nonce": "6e", "seed": seed}
+        changes["seed"] = {"checkpoint": "whichever", "nonce": "6e", "seed": seed}
     entry = made.drill(1, changes.pop("checked", "PASS"), claims=changes)
     files = make(made, tmp_path / "pack.zip")
     answer = said(files)
@@ -377,6 +388,94 @@ def test_odd_bytes_in_any_file_are_named_and_never_crash(
         if not name.startswith("consistency"):  # asked for by the drill that needs it
             assert answer.startswith((first, "manifest.dsse.json")), (name, answer)
         assert answer != "valid"
+
+
+def test_keys_are_read_strictly(verifier: ModuleType) -> None:
+    key = SigningKey.generate().verify_key
+    line = key.vkey("log")
+    assert verifier.open_key("k", line + "\n") == ("log", key.raw, key.note_hash("log"))
+    name, hint, encoded = line.split("+", 2)
+    other = hashlib.sha256(b"log\n\x02" + key.raw).hexdigest()[:8]
+    raw = base64.b64encode(b"\x02" + key.raw).decode()
+    for bad in (
+        f"{name}+00000000+{encoded}",
+        f"{name}+{other}+{raw}",
+        f"+{hint}+{encoded}",
+        name,
+        "",
+        f"gol+{hint}+{encoded}",
+    ):
+        with pytest.raises(verifier.Invalid, match="is not written as it should be"):
+            verifier.open_key("k", bad)
+
+
+def test_checkpoints_are_read_strictly(verifier: ModuleType) -> None:
+    """Signed by the log's key, each of them: the signature alone makes no checkpoint."""
+    signer = SigningKey.generate()
+    key = verifier.open_key("k", signer.verify_key.vkey("log"))
+    root = base64.b64encode(bytes(32)).decode()
+
+    def note(body: str) -> str:
+        signature = base64.b64encode(signer.verify_key.note_hash("log") + signer.sign(body.encode())).decode()
+        return f"{body}\n— log {signature}\n"
+
+    assert verifier.open_note("n", note(f"log\n7\n{root}\n"), key) == (7, bytes(32))
+    for body in (
+        f"log\n07\n{root}\n",
+        f"log\n-7\n{root}\n",
+        f"log\n7\n{root[:-1]}\n",
+        f"log\n7\n{root} \n",
+        "log\n7\n",
+        "log\n",
+    ):
+        with pytest.raises(verifier.Invalid, match="is not written as it should be"):
+            verifier.open_note("n", note(body), key)
+    with pytest.raises(verifier.Invalid, match="is not signed by the key"):
+        verifier.open_note("n", note(f"gol\n7\n{root}\n"), key)
+    with pytest.raises(verifier.Invalid, match="is not signed by the key"):
+        verifier.open_note("n", note(f"log\n7\n{root}\n").replace("log\n7", "log\n8"), key)
+
+
+def test_a_signature_for_one_purpose_is_none_for_another(verifier: ModuleType) -> None:
+    signer = SigningKey.generate()
+    key = verifier.open_key("k", signer.verify_key.vkey("log"))
+    sealed_as = sealed(MANIFEST_TYPE, b"{}", signer).decode()
+    assert verifier.open_envelope("e", sealed_as, key, MANIFEST_TYPE) == "{}"
+    with pytest.raises(verifier.Invalid, match="payloadType"):
+        verifier.open_envelope("e", sealed_as, key, PAYLOAD_TYPE)
+
+
+def test_base64_has_one_reading(verifier: ModuleType) -> None:
+    assert verifier.unbase64("b", "AAE=") == b"\0\1"
+    for bad in ("AAE", "AAE=\n", "A AE=", "AAF=", "AAE=AAE=", "AA-_", "é"):
+        with pytest.raises(verifier.Invalid, match="base64"):
+            verifier.unbase64("b", bad)
+
+
+def test_a_bound_nobody_could_compute_is_refused_quickly(verifier: ModuleType) -> None:
+    figures = {"unit": "bytes", "method": "x", "frame": 1 << 60, "drawn": 1 << 50, "bad": 1 << 49, "confidence": 0.9}
+    with pytest.raises(verifier.Invalid, match="bad"):
+        verifier.check_bound({**figures, "upper": 0.6}, "s")
+
+
+def test_a_proof_under_another_head_is_named(files: Files, said: Callable[..., str], good_month: Any) -> None:
+    """The right path with an older checkpoint of the same log below it: proofs speak of the head alone."""
+    drill = json.loads(base64.b64decode(json.loads(files[named(files, "drill-result")[0]])["payload"]))["predicate"]
+    name = "proofs/000000002.tlog-proof"
+    top = files[name].split(b"\n\n")[0]
+    swapped = listed(files | {name: top + b"\n\n" + drill["seed"]["checkpoint"].encode()}, good_month.key)
+    assert said(swapped) == f"{name}: is not the proof that its name says (checkpoints/head.txt)"
+
+
+def test_what_two_parsers_read_differently_is_refused(files: Files, said: Callable[..., str]) -> None:
+    envelope = files["manifest.dsse.json"]
+    twice = envelope[:-1] + b"," + envelope[1:]
+    assert (
+        said(files | {"manifest.dsse.json": twice})
+        == "manifest.dsse.json: is not written as it should be (a name twice)"
+    )
+    nan = envelope[:-1] + b',"more":NaN}'
+    assert said(files | {"manifest.dsse.json": nan}) == "manifest.dsse.json: is not written as it should be (NaN)"
 
 
 ODD: list[Any] = [None, True, 1, -1, 1.5, 10**30, "", "x", "0" * 64, [], {}, [[]], {"": None}]
