@@ -73,7 +73,7 @@ class _Reading:
     statements: list[Recorded[Predicate]] = field(default_factory=list)
     unknown: list[int] = field(default_factory=list)
     earlier: dict[str, int] = field(default_factory=dict)
-    """Receipts and plans from before the period: leaf hash to index."""
+    """Receipts, plans and drills from before the period: leaf hash to index."""
     opening: dict[tuple[str, str], Recorded[BackupReceipt]] = field(default_factory=dict)
     """The last complete receipt of each source before the period."""
     config: Recorded[ConfigChange] | None = None
@@ -116,7 +116,7 @@ class _Reading:
                 self.earlier[recorded.leaf_hash] = recorded.index
                 if receipt.outcome == "complete":
                     self.opening[receipt.source, receipt.repository] = _as(recorded, receipt)
-            case DrillPlan():
+            case DrillPlan() | DrillResult():
                 self.earlier[recorded.leaf_hash] = recorded.index
             case ConfigChange() as change:
                 self.config = _as(recorded, change)
@@ -200,6 +200,7 @@ def gather(node: Node, source: Verified, system: str, period: Period) -> Gathere
         intervals=derive.intervals((*opening, *receipts), period),
     )
     needed = {one.said.receipt for one in drills} | {one.said.plan for one in drills} | {p.said.receipt for p in plans}
+    needed |= {one.said.previous for one in drills}
     shown = {one.index for one in (*facts.key_events, *facts.config_changes)}
     inside = {one.index for one in reading.statements if one.index < reading.end}
     indexes = shown | inside | {i for i in reading.unknown if i < reading.end}

@@ -35,7 +35,8 @@ CHINESE = (os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.envir
 WORDS = {
     "altered": ("is not the file that the manifest lists", "与清单所列文件不一致"),
     "bound": ("claims a bound that does not follow from its figures", "声称的上界与其数据不符"),
-    "chain": ("does not follow the one before: something was left out", "与前一份不相接：有缺漏"),
+    "chain": ("does not follow the receipt before: one was left out", "与前一回执不相接：有缺漏"),
+    "gap": ("follows a drill that is not there: one was left out", "所接的前一次演练不在包中：有缺漏"),
     "inconsistent": ("does not continue into the pack's checkpoint", "不能延续到包中的检查点"),
     "key": ("is not the key you gave", "与您给定的公钥不一致"),
     "kind": ("is not the statement that its name says", "不是文件名所述的声明"),
@@ -380,7 +381,7 @@ def check_told(drills: list[Said], known: dict[str, Said]) -> None:
     for one in drills:
         # Two that run side by side both name the one before both: there may be several heirs, and no gap.
         before, plan = one.says.get("previous"), one.says.get("plan")
-        ensure(before is None or (before in known and known[before].number < one.number), one.file, "chain")
+        ensure(before is None or (before in known and known[before].number < one.number), one.file, "gap")
         ensure(plan is None or plan not in told, one.file, "reference", "plan: told twice")
         told.add(plan)
 
@@ -410,7 +411,7 @@ def check_drill(one: Said, known: dict[str, Said], files: dict[str, bytes], key:
             ensure(all(field(where, fault, "found", bool) for fault in planted), where, "outcome", "planted")
     samples = [sample for check in checks for sample in field(where, check, "assurances", list)]
     for sample in samples:
-        if not plan:
+        if not plan or not says["seed"]:
             raise Invalid(where, "seed", "seed")
         check_frame(sample, plan, where)
         check_bound(sample, where)

@@ -177,11 +177,13 @@ class Office:
         nonce, upper = changes.pop("nonce", b"n"), changes.pop("upper", 1 - 0.05 ** (1 / 300))
         figures = {"unit": "bytes", "frame": 1000, "drawn": 300, "bad": 0, "method": "clopper-pearson"}
         figures |= changes.pop("figures", {})
-        planned = self.plan(day)
+        size = max(0, figures["frame"])
+        frames = (Frame(unit="files", count=size, bytes=size, sha256=digest("frame")),)
+        planned = self.plan(day, frames=changes.pop("frames", frames))
         plan: Any = planned.predicate
         note = changes.pop("note", self.log.note.decode())
         seed = hashlib.sha256(note.encode() + b"\0" + plan.drill_id.encode() + b"\0" + nonce).hexdigest()
-        assurance = Assurance(confidence=0.95, upper=upper, **figures)
+        assurance = Assurance(**{"confidence": 0.95, "upper": upper, **figures})
         said = DrillResult(
             drill_id=plan.drill_id,
             system="app",

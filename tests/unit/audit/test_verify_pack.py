@@ -26,7 +26,9 @@ from guardian.keys.signing import SigningKey
 from guardian.ledger import strictjson
 from guardian.ledger.envelope import pae
 from guardian.ledger.invalid import LogInvalid
+from guardian.model.drill import DrillCheck, Frame, Planted
 from guardian.model.evidence import PAYLOAD_TYPE
+from guardian.model.reason import reason
 
 Files = dict[str, bytes]
 MAX_LINES = 450
@@ -272,6 +274,10 @@ def test_a_kept_checkpoint_of_another_key_is_refused(office: Any, month: Any, tm
     assert said(make(month, tmp_path / "pack.zip"), checkpoint=str(kept)) == f"{kept}: is not signed by the key"
 
 
+def _passed(**more: Any) -> DrillCheck:
+    return DrillCheck(level="D2", name="packs", outcome="PASS", **more)
+
+
 LIES: dict[str, tuple[dict[str, Any], str]] = {
     "another nonce": ({"nonce": b"m"}, "did not draw its sample as it was fixed beforehand (nonce)"),
     "a seed of its own": ({"seed_lie": "00" * 32}, "did not draw its sample as it was fixed beforehand (SHA-256)"),
@@ -291,6 +297,30 @@ LIES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no such receipt": ({"receipt": "00" * 32}, "does not agree with the statement it refers to (receipt)"),
     "no such plan": ({"plan": "00" * 32}, "does not agree with the statement it refers to (plan)"),
+    "no plan": ({"plan": None}, "did not draw its sample as it was fixed beforehand (plan)"),
+    "another frame than the plan's": (
+        {"frames": (Frame(unit="files", count=1000, bytes=1001, sha256="00" * 32),)},
+        "does not agree with the statement it refers to (plan: frames)",
+    ),
+    "a part larger than the whole": (
+        {
+            "frames": (Frame(unit="packs", count=9, bytes=9, sha256="00" * 32),),
+            "figures": {"unit": "packs", "frame": 10, "drawn": 10, "method": "hypergeometric"},
+        },
+        "does not agree with the statement it refers to (plan: frames)",
+    ),
+    "less confidence than was asked": (
+        {"figures": {"confidence": 0.5}, "upper": 1 - 0.5 ** (1 / 300)},
+        "does not agree with the statement it refers to (plan: confidence)",
+    ),
+    "a planted fault overlooked": (
+        {"checks": (_passed(planted=(Planted(kind="flip", level="D2", where="p", found=False),)),)},
+        "claims a better outcome than its checks have (planted)",
+    ),
+    "a pass with a critical finding": (
+        {"checks": (_passed(reasons=(reason("pack-missing"),)),)},
+        "claims a better outcome than its checks have",
+    ),
     "another drill's plan": ({"drill_id": "00"}, "does not agree with the statement it refers to (plan: drill_id)"),
     "a better bound": ({"upper": 0.005}, "claims a bound that does not follow from its figures (0.005)"),
     "a bound of nothing": ({"upper": 0.0}, "claims a bound that does not follow from its figures (0.0)"),
@@ -317,6 +347,57 @@ def test_a_drill_that_lies_in_a_log_that_holds(lie: str, office: Callable[..., A
     files = make(made, tmp_path / "pack.zip")
     answer = said(files)
     assert answer.startswith(f"statements/{entry.index:09d}-drill-result.json: {expected}"), answer
+
+
+def test_a_seed_from_a_later_checkpoint_is_no_chance(office: Any, tmp_path: Path, said: Any) -> None:
+    """With one checkpoint of many to choose from, a host could add entries until a seed pleases."""
+    made = office()
+    made.back_up(0)
+    plan: Any = made.plan(1)
+    made.configured()
+    note = made.log.note.decode()
+    seed = hashlib.sha256(note.encode() + b"\0" + plan.predicate.drill_id.encode() + b"\0n").hexdigest()
+    drawn = {"checkpoint": note, "drill_id": plan.predicate.drill_id, "nonce": "6e", "seed": seed}
+    made.drill(1, claims={"plan": plan.leaf_hash.hex(), "seed": drawn})
+    assert said(make(made, tmp_path / "pack.zip")).endswith("fixed beforehand (checkpoint)")
+
+
+def test_a_drill_left_out_is_named_by_the_next(office: Any, tmp_path: Path, said: Any) -> None:
+    """Whoever holds the key packs what he likes: a drill that failed is not to vanish between two that passed."""
+    made = office()
+    made.back_up(0)
+    failed, passed = made.drill(1, "FAIL"), made.drill(2)
+    files = make(made, tmp_path / "pack.zip")
+    assert said(files) == "valid"
+    left = {name: data for name, data in files.items() if f"{failed.index:09d}" not in name}
+    name = f"statements/{passed.index:09d}-drill-result.json"
+    assert said(listed(left, made.key)).startswith(f"{name}: follows a drill that is not there")
+
+
+def test_a_drill_told_again_with_the_same_plan_is_named(office: Any, tmp_path: Path, said: Any) -> None:
+    made = office()
+    made.back_up(0)
+    first: Any = made.drill(1, "FAIL")
+    better = {"outcome": "PASS", "checks": (), "previous": first.leaf_hash.hex()}
+    made.log.append(first.predicate.model_copy(update=better | {"checks": (_passed(),)}))
+    assert said(make(made, tmp_path / "pack.zip")).endswith("(plan: told twice)")
+
+
+def test_what_was_drilled_before_the_period_is_referred_to_and_not_counted(
+    office: Any, tmp_path: Path, verifier: ModuleType
+) -> None:
+    made = office()
+    made.back_up(0)
+    made.drill(1)
+    made.back_up(2)
+    made.drill(3)
+    made.clock.moment += timedelta(days=1)
+    period = Period(made.clock.now() - timedelta(days=2.5), made.clock.now())
+    pack(made.node, Request("app", period, tmp_path / "pack.zip"))
+    rows = verifier.verify(str(tmp_path / "pack.zip"), None, None)
+    assert rows["drills, passed / 演练，通过"] == "1, 1"
+    assert rows["backups, failed / 备份，未成"] == "1, 0"
+    assert rows["plans without result / 无结果的计划"] == 0
 
 
 @pytest.mark.parametrize(
