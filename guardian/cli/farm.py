@@ -23,7 +23,7 @@ def options(function: F) -> F:
         click.option(
             "--worker-config", metavar="PATH", help=_("Farm: configuration on each worker; default: the path of ours.")
         ),
-        click.option("--scheduler", metavar="ADDRESS", help=_("Farm: Dask's scheduler, tcp://… or tls://….")),
+        click.option("--scheduler", metavar="ADDRESS", help=_("Farm: Dask's scheduler, such as tcp://HOST:8786.")),
         click.option(
             "--executor",
             type=click.Choice(["threads", "dask"]),

@@ -131,7 +131,8 @@ def test_a_statement_has_one_form() -> None:
     said = KeyEvent(event="signing-key-created", tenant="贵州", host="h", key_id="k", at="2026-01-01T00:00:00Z")
     assert encode(said, [("c", "cd" * 32)]).decode() == (
         '{"_type":"https://in-toto.io/Statement/v1","predicate":{"at":"2026-01-01T00:00:00Z",'
-        '"event":"signing-key-created","host":"h","key_id":"k","repository":null,"repository_id":null,"tenant":"贵州"},'
+        '"event":"signing-key-created","host":"h","key_id":"k","repository":null,"repository_id":null,"shares":null,'
+        '"tenant":"贵州","threshold":null},'
         '"predicateType":"https://guardian-dr.org/statement/key-event/v1",'
         f'"subject":[{{"digest":{{"sha256":"{"cd" * 32}"}},"name":"c"}}]}}'
     )
