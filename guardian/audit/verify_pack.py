@@ -380,7 +380,7 @@ def check_told(drills: list[Said], known: dict[str, Said]) -> None:
     told: set[str] = set()
     for one in drills:
         # Two that run side by side both name the one before both: there may be several heirs, and no gap.
-        before, plan = one.says.get("previous"), one.says.get("plan")
+        before, plan = (field(one.file, one.says, name, str, type(None)) for name in ("previous", "plan"))
         ensure(before is None or (before in known and known[before].number < one.number), one.file, "gap")
         ensure(plan is None or plan not in told, one.file, "reference", "plan: told twice")
         told.add(plan)

@@ -61,6 +61,7 @@ SENTENCES: dict[str, str] = {
     "run-cut-off": N_("the run of {ref} begun at {time} was cut off; that is now in the log"),
     # drills
     "rto-over-objective": N_("the recovery took {seconds} s; at most {most} s are allowed"),
+    "newest-after-backup": N_("the newest record is of {newest}, after the backup ended ({ended}): it says nothing"),
     "rpo-over-objective": N_("the newest record that came back is {seconds} s old; at most {most} s may be lost"),
     "stream-missing": N_("the stream {path} is not in the snapshot"),
     "never-backed-up": N_("there is no receipt: this source was never backed up"),

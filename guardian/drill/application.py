@@ -6,10 +6,11 @@ newest business record was that came back is the measured RPO. Both are held aga
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from guardian.clock import rfc3339
 from guardian.decoder.damage import Damage
 from guardian.drill.dump import FileDump, RepositoryDump
 from guardian.drill.job import Job
@@ -23,6 +24,11 @@ from guardian.scratch import require_space
 from guardian.sources import SourceFailed
 from guardian.sources.proof import Dump, Proof, ProofContext
 from guardian.sources.prove import prove
+
+_UNSURE = frozenset({"rows-unknown", "newest-after-backup"})
+"""Codes of what could not be checked though it was asked for: no pass."""
+_AHEAD = timedelta(minutes=5)
+"""So far the clocks of a host and of its database may differ."""
 
 
 def drill(job: Job, timeline: Timeline) -> tuple[DrillCheck, ...]:
@@ -87,20 +93,24 @@ def _write(job: Job, file: Any, chunk: bytes) -> None:
 def judge(
     receipt: BackupReceipt, proof: Proof, timeline: Timeline, objectives: Objectives, now: datetime
 ) -> DrillCheck:
-    """The verdict: nothing critical was found, and the objectives were met. Pure."""
-    newest = proof.newest or datetime.fromisoformat(receipt.started)
+    """The verdict: nothing critical was found, rows could be compared, and the objectives were met. Pure."""
+    reasons, newest = [*proof.reasons], proof.newest
+    if newest and newest > datetime.fromisoformat(receipt.ended) + _AHEAD:
+        # A date of expiry, or another time zone: taken for the newest record's it would hide any loss.
+        reasons.append(reason("newest-after-backup", "warning", newest=rfc3339(newest), ended=receipt.ended))
+        newest = None
     rto = timeline.between("declared", "assertions_ok")
-    rpo = round(max(0.0, (now - newest).total_seconds()), 3)
-    reasons = [*proof.reasons]
+    rpo = round(max(0.0, (now - (newest or datetime.fromisoformat(receipt.started))).total_seconds()), 3)
     if objectives.rto is not None and rto is not None and rto > objectives.rto.total_seconds():
         reasons.append(reason("rto-over-objective", seconds=int(rto), most=int(objectives.rto.total_seconds())))
-    if objectives.rpo is not None and proof.newest and rpo > objectives.rpo.total_seconds():
+    if objectives.rpo is not None and newest and rpo > objectives.rpo.total_seconds():
         reasons.append(reason("rpo-over-objective", seconds=int(rpo), most=int(objectives.rpo.total_seconds())))
-    measured = {**proof.measured, "rpo_seconds": rpo, "rpo_from": "record" if proof.newest else "receipt"}
+    measured = {**proof.measured, "rpo_seconds": rpo, "rpo_from": "record" if newest else "receipt"}
     if rto is not None:
         measured["rto_seconds"] = rto
     bad = any(r.severity == "critical" for r in reasons)
-    return _check("FAIL" if bad else "PASS", tuple(reasons), measured)
+    unsure = any(r.code in _UNSURE for r in reasons)
+    return _check("FAIL" if bad else "COULD_NOT_VERIFY" if unsure else "PASS", tuple(reasons), measured)
 
 
 def _check(

@@ -117,6 +117,20 @@ def test_missing_and_added_rows_are_critical(root: Path, dumped: tuple[bytes, di
     assert not (root / "evil").exists()
 
 
+def test_databases_that_did_not_fit_the_receipt_are_compared_too(
+    root: Path, dumped: tuple[bytes, dict[str, Any]]
+) -> None:
+    content, facts = dumped
+    few = {**facts, "databases": {"app": facts["databases"]["app"]}}
+    whole, part = (Run(root).prove(source(), content, told) for told in (facts, few))
+    assert codes(part) == codes(whole) == []
+    assert part.measured["tables_compared"] == whole.measured["tables_compared"]
+    inside = json.loads(ArchiveReader(io.BytesIO(content)).read("facts.json", 1 << 20))
+    inside["databases"][ODD]["rows"] = {"public.t": 21}
+    other = remade(content, {"facts.json": json.dumps(inside).encode()})
+    assert codes(Run(root).prove(source(), other, few)) == ["rows-differ"]
+
+
 def test_roles_cut_short_and_roles_that_were_not_saved(root: Path, dumped: tuple[bytes, dict[str, Any]]) -> None:
     content, facts = dumped
     cut = ArchiveReader(io.BytesIO(content)).read("globals.sql", 1 << 20)[:-200]

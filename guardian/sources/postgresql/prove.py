@@ -63,7 +63,7 @@ class _Examination:
         self._inside = _facts_inside(archive)
         known = isinstance(facts.get("databases"), Mapping)
         self._facts: Mapping[str, Any] = facts if known else self._inside
-        self._reasons: list[Reason] = [] if known else [reason("rows-unknown", "warning")]
+        self._reasons: list[Reason] = []
         self._measured: dict[str, int | float | str] = {}
         self._newest: datetime | None = None
         self._over = False
@@ -111,7 +111,9 @@ class _Examination:
     # what there is
 
     def _about(self, database: str) -> Mapping[str, Any]:
-        about = self._facts["databases"].get(database)
+        # Of a server with many databases the receipt has the first ones. What travels in the archive is signed as well:
+        # it is part of the tree that the receipt names.
+        about = self._facts["databases"].get(database) or self._inside["databases"].get(database)
         return about if isinstance(about, Mapping) else {}
 
     def _dumps(self) -> dict[str, tuple[str, ...]]:

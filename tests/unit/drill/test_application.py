@@ -27,7 +27,8 @@ class Watch(SystemClock):
 
 
 def receipt(**more: Any) -> BackupReceipt:
-    return BackupReceipt.model_construct(started="2026-11-23T10:00:00Z", **more)
+    times = {"started": "2026-11-23T10:00:00Z", "ended": "2026-11-23T11:59:00Z"}
+    return BackupReceipt.model_construct(**{**times, **more})
 
 
 def recovery(seconds: float) -> Timeline:
@@ -60,12 +61,22 @@ def test_figures_count_from_the_declaration_and_from_the_newest_record() -> None
         (Proof(), {"rto": "4s", "rpo": "1h"}, ("FAIL", ["rto-over-objective"])),
         (Proof(newest=NOW - timedelta(hours=2)), {"rpo": "1h"}, ("FAIL", ["rpo-over-objective"])),
         (Proof(newest=NOW - timedelta(minutes=2)), {"rto": "1m", "rpo": "1h"}, ("PASS", [])),
+        (Proof(newest=NOW + timedelta(hours=7)), {"rpo": "1h"}, ("COULD_NOT_VERIFY", ["newest-after-backup"])),
+        (Proof((reason("rows-unknown", "warning"),)), {}, ("COULD_NOT_VERIFY", ["rows-unknown"])),
         (Proof((reason("rows-differ"),)), {}, ("FAIL", ["rows-differ"])),
         (Proof((reason("locale-missing", "warning"),)), {}, ("PASS", ["locale-missing"])),
     ],
 )
 def test_objectives_and_findings_decide(proof: Proof, objectives: Any, expected: tuple[str, list[str]]) -> None:
     assert codes(proof, Objectives.model_validate(objectives)) == expected
+
+
+def test_a_record_from_after_the_backup_measures_nothing() -> None:
+    """A date of expiry, or a local time taken for UTC: an RPO of 0 s would hide any loss."""
+    check = judge(receipt(), Proof(newest=NOW + timedelta(hours=8)), recovery(1), Objectives(), NOW)
+    assert (check.measured["rpo_seconds"], check.measured["rpo_from"]) == (7200.0, "receipt")
+    check = judge(receipt(), Proof(newest=NOW + timedelta(minutes=3)), recovery(1), Objectives(), NOW)
+    assert (check.outcome, check.measured["rpo_seconds"]) == ("PASS", 0.0)
 
 
 def test_a_recovery_that_never_ended_has_no_time() -> None:
