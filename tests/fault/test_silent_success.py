@@ -278,10 +278,18 @@ def _pruned_meanwhile(stage: Any) -> None:
     lock.write_bytes(content)
 
 
+def _slowly_saved(stage: Any) -> Path:
+    """A large file, and an upload so slow that there is time to catch it half way."""
+    stage.site.config["repositories"]["main"]["limit_upload"] = 24 << 10
+    stage.site.write()
+    path: Path = stage.docs / "large"
+    path.write_bytes(os.urandom(72 << 20))
+    return path
+
+
 def test_s14_paused_while_another_host_prunes_then_resumed(stage: Any, staging: ModuleType) -> None:
     """verify D1. restic 0.14 says 0 over packs that are gone, and the pause was too short for the clocks to tell."""
-    path = stage.docs / "large"
-    path.write_bytes(os.urandom(128 << 20))
+    path = _slowly_saved(stage)
     with caught_reading(stage, staging, path, saved=True) as guardian:
         _pruned_meanwhile(stage)
     said = ended(stage, guardian)
@@ -295,8 +303,7 @@ def test_s14_paused_for_good_while_another_host_prunes(stage: Any, staging: Modu
     A machine that slept as a whole is told by its clocks: see test_judge.py, ``clock-jumped``.
     """
     stage.configure(restic={"stall_timeout": "3s", "stop_grace": "1s"})
-    path = stage.docs / "large"
-    path.write_bytes(os.urandom(128 << 20))
+    path = _slowly_saved(stage)
     with caught_reading(stage, staging, path, saved=True) as guardian:
         _pruned_meanwhile(stage)
         said = ended(stage, guardian)
