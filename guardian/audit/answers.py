@@ -21,6 +21,8 @@ _ORDER: tuple[State, ...] = ("not-satisfied", "could-not-verify", "satisfied")
 _LADDER: tuple[DrillLevel, ...] = tuple(level for level in get_args(DrillLevel) if level != "K")
 _PROOFS = 100
 """Proofs of one answer, the newest; the figures count all."""
+_CONFIDENCE, _MAX_LOSS = 0.95, 0.01
+"""What a drill asks of its sample unless it is told otherwise."""
 _GRACE = 1.1
 """A weekly drill that begins a little later each week is still weekly."""
 
@@ -135,9 +137,31 @@ def reached(drill: DrillResult, level: DrillLevel) -> bool:
 
 
 def attempts(facts: PackFacts, source: str, level: DrillLevel) -> list[tuple[Recorded[DrillResult], DrillOutcome]]:
-    """The drills of a source that say something of ``level`` or above, newest first, and what."""
+    """The drills of a source that say something of ``level`` or above, newest first, and what.
+
+    A pass by a sample that says next to nothing is none (COULD_NOT_VERIFY): what a drill asks of itself is for whoever
+    runs it to choose, and what proves a clause is not.
+    """
     mine = [one for one in reversed(facts.drills) if one.said.source == source]
-    return [(one, outcome) for one in mine if (outcome := climbed(one.said, level)) not in (None, "NOT_RUN")]
+    found = [(one, outcome) for one in mine if (outcome := climbed(one.said, level)) not in (None, "NOT_RUN")]
+    if level != "D3":
+        return found
+    return [(one, "COULD_NOT_VERIFY" if outcome == "PASS" and is_thin(one.said) else outcome) for one, outcome in found]
+
+
+def is_thin(drill: DrillResult) -> bool:
+    """Whether its sample by bytes rules out less than a drill does unless it is told to: 1 % bad, at 95 %.
+
+    Not where a database was loaded whole after it.
+    """
+    if any(check.level not in ("K", "D0", "D1", "D2", "D3") and check.outcome == "PASS" for check in drill.checks):
+        return False
+    return any(
+        one.unit == "bytes" and one.method != "census" and (one.confidence < _CONFIDENCE or one.upper > _MAX_LOSS)
+        for check in drill.checks
+        if check.level == "D3" and check.outcome == "PASS"
+        for one in check.assurances
+    )
 
 
 def _drill_passed(facts: PackFacts, ask: Ask) -> Answer:
@@ -150,8 +174,10 @@ def _drill_passed(facts: PackFacts, ask: Ask) -> Answer:
         if decided is None:
             if not tried:
                 return Answer("not-satisfied", (reason("drill-none", source=source, level=level),))
-            said = reason("drill-inconclusive", "warning", source=source, level=level, day=day(tried[0][0].at))
-            return Answer("could-not-verify", (said,), (proof(tried[0][0]),))
+            newest = tried[0][0]
+            code = "drill-thin" if is_thin(newest.said) else "drill-inconclusive"
+            said = reason(code, "warning", source=source, level=level, day=day(newest.at))
+            return Answer("could-not-verify", (said,), (proof(newest),))
         one, outcome = decided
         figures: dict[str, str | int] = {"source": source, "level": level, "day": day(one.at)}
         if outcome == "FAIL":

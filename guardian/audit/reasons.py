@@ -21,11 +21,12 @@ TEXTS: dict[str, str] = {
     ),
     "drill-none": N_("{source}: no drill of level {level} or above in the period"),
     "drill-failed": N_("{source}: the newest drill of level {level} failed on {day}"),
+    "drill-thin": N_("{source}: the {level} drill of {day} drew too little to say less than 1 % bad at 95 %"),
     "drill-inconclusive": N_(
         "{source}: the drills of level {level} or above could not verify anything, lastly on {day}"
     ),
     "drills-seen": N_("{source}: {count} drills of level {level} or above, the newest on {day}"),
-    "cadence-met": N_("{source}: drills of level {level} are asked for {cadence}, and none was missed for longer"),
+    "cadence-met": N_("{source}: drills of level {level} are asked for {cadence}, and none came later than the allowed grace"),
     "cadence-missed": N_(
         "{source}: drills of level {level} are asked for {cadence}, but {days} days passed without one"
     ),

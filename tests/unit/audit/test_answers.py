@@ -115,6 +115,25 @@ def test_the_newest_drill_that_found_out_decides(office: Offices, outcomes: list
     assert state(made.facts(end=5), "drill-passed", level="D3", days=30) == expected
 
 
+def test_a_sample_that_says_next_to_nothing_proves_nothing(office: Offices) -> None:
+    """What a drill asks of itself is for whoever runs it to choose: with --max-loss 0.9 one draw is enough to pass."""
+    made = office()
+    made.back_up(0)
+    made.drill(1, upper=0.05, figures={"drawn": 60})
+    facts = made.facts(end=2)
+    said = answer(facts, Ask(query="drill-passed", level="D3", days=30))
+    assert (said.state, codes(said)) == ("could-not-verify", {"drill-thin"})
+    assert four_questions(facts)[3].answer.state == "could-not-verify"
+    made.drill(2, upper=0.001, figures={"drawn": 1000, "confidence": 0.6})
+    assert state(made.facts(end=3), "drill-passed", level="D3", days=30) == "could-not-verify"
+    made.drill(3)
+    made.drill(4, upper=0.05, figures={"drawn": 60})
+    assert state(made.facts(end=5), "drill-passed", level="D3", days=30) == "satisfied"
+    assert state(made.facts(end=5), "drill-run", level="D3", days=2) == "satisfied"
+    made.drill(6, figures={"method": "census", "frame": 9, "drawn": 9}, upper=0.5)
+    assert state(made.facts(end=7), "drill-passed", level="D3", days=2) == "satisfied"
+
+
 def test_a_lower_level_never_stands_in_for_a_higher_one(office: Offices) -> None:
     made = office()
     made.back_up(0)
