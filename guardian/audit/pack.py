@@ -105,7 +105,7 @@ def pack(node: Node, request: Request, progress: Progress | None = None) -> Pack
     key = node.keys().signing_key()
     files |= _manifest(files, found, key)
     if len(files) > _MOST_FILES or sum(map(len, files.values())) > _MOST_BYTES:
-        raise UsageError(_("the pack would be too large"), _("Ask for a shorter period."))
+        raise UsageError(_("the evidence pack would be too large"), _("Ask for a shorter period."))
     data = _zipped(files)
     try:
         durable.write_new(request.output, data)

@@ -45,7 +45,7 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _from = click.option("--from", "start", type=_DAY, help=_("First day (UTC); default: 90 days before the last."))
 _to = click.option("--to", "end", type=_DAY, help=_("Last day (UTC), included; default: today."))
 _level = click.option(
-    "--level", type=click.Choice(["2", "3", "4"]), help=_("Level of protection; default: the system's own, else 3.")
+    "--level", type=click.Choice(["2", "3", "4"]), help=_("MLPS level; default: the system's own, else 3.")
 )
 _standard = click.option("--standard", metavar="ID", help=_("Only the clauses of this standard."))
 
@@ -230,7 +230,8 @@ def _heading(facts: "PackFacts") -> str:
 
 
 def _state(answer: "Answer") -> str:
-    return _(STATES["person" if answer.by == "person" else answer.state])
+    state = "person" if answer.by == "person" else answer.state
+    return _(STATES[state])
 
 
 def _proof(answer: "Answer") -> str:

@@ -165,7 +165,7 @@ def _handed(split: "list[tuple[Sheet, ...]]", paths: list[tuple[Path, ...]]) -> 
 @click.argument("repository")
 @click.option("--share", "shares", multiple=True, metavar="FILE", help=_("A share, or - for standard input."))
 @click.option(
-    "--to", metavar="FILE", type=click.Path(path_type=Path), help=_("Where it is written; default its own place.")
+    "--to", metavar="FILE", type=click.Path(path_type=Path), help=_("Where to write it; default: where the configuration expects it.")
 )
 @verb
 def recover(session: Session, repository: str, shares: tuple[str, ...], to: Path | None) -> int:
@@ -202,7 +202,7 @@ def _recovered(name: str, done: "Recovered") -> "Report":
         "  " + _("shares that took part: {numbers}").format(numbers=", ".join(map(str, done.numbers))),
     ]
     lines += [
-        "  * " + _("share {number} does not belong to the others, though it looks so").format(number=number)
+        "  * " + _("share {number} looks right but does not belong with the others").format(number=number)
         for number in done.misfits
     ]
     if done.error is not None:
@@ -272,7 +272,7 @@ def _rotated(place: tuple[str, str], done: "Rotated", *, escrowed: bool) -> "Rep
     if done.removed:
         lines.append("  " + _("the old key is gone"))
     if done.others:
-        lines.append("  * " + _("older passwords go on opening it until a maintenance identity runs:"))
+        lines.append("  * " + _("older passwords still open it until somebody who may delete runs:"))
         lines += [f"    {render.visible(shlex.join([*remove, key]))}" for key in done.others]
     if done.error is not None:
         body["error"] = verdict.error_document(done.error)

@@ -44,7 +44,7 @@ def check(asked: Mapping[str, Any]) -> None:
         if asked["keyless"] or asked["replay"] or asked["level"] == "K":
             raise UsageError(_("a farm has no part in this drill"), _("Leave --executor out."))
     elif asked["scheduler"] is not None or asked["worker_config"] is not None:
-        raise UsageError(_("that option is for a farm alone"), _("Give --executor dask too."))
+        raise UsageError(_("that option needs --executor dask"), _("Give --executor dask too."))
 
 
 @contextmanager

@@ -232,7 +232,7 @@ class _Far(Future[Any]):
 def _believed(answer: Any, sent: Task) -> PackReport | reading.Read:
     """The answer, if it can be one to what was ``sent``. Raises WorkerLost, and the storage's own no."""
     if not isinstance(answer, Answer):
-        raise WorkerLost(_("a worker of the farm gave an answer that is none"))
+        raise WorkerLost(_("a worker of the farm gave an answer that cannot be used"))
     if answer.code:
         kind = StorageRefused if answer.code == StorageRefused.code else StorageUnreachable
         raise kind(answer.message, answer.hint)
@@ -241,7 +241,7 @@ def _believed(answer: Any, sent: Task) -> PackReport | reading.Read:
         return result
     if sent.kind != "pack" and isinstance(result, reading.Read):
         return result
-    raise WorkerLost(_("a worker of the farm gave an answer that is none"))
+    raise WorkerLost(_("a worker of the farm gave an answer that cannot be used"))
 
 
 def _lost(error: BaseException) -> WorkerLost:
