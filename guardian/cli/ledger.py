@@ -176,7 +176,7 @@ def _document(entry: "Entry") -> dict[str, Any]:
 
 def _row(entry: "Entry") -> tuple[str, str, str, str]:
     said = entry.predicate.model_dump(mode="json") if entry.predicate else {}
-    time = str(said.get("ended") or said.get("at") or "")[:19].replace("T", " ")
+    time = str(said.get("ended") or said.get("at") or said.get("planned") or "")[:19].replace("T", " ")
     kind = entry.predicate_type.split("/")[-2] if "/" in entry.predicate_type else entry.predicate_type
     about = [f"{said['system']}/{said['source']}" if "system" in said else "", said.get("outcome") or said.get("event")]
     if said.get("snapshot_id"):
