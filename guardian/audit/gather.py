@@ -165,7 +165,8 @@ def gather(node: Node, source: Verified, system: str, period: Period) -> Gathere
     """
     if system not in node.loaded.config.systems:
         node.loaded.targets((system,))
-        raise UsageError(_("{name} is no system").format(name=system), _("Name the system alone, without a source."))
+        message = _("there is no system {name}").format(name=system)
+        raise UsageError(message, _("Name the system alone, without a source."))
     log = source.log
     now = node.clock.now()
     period = Period(period.start, min(period.end, max(now, period.start)))

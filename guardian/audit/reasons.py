@@ -26,7 +26,9 @@ TEXTS: dict[str, str] = {
         "{source}: the drills of level {level} or above could not verify anything, lastly on {day}"
     ),
     "drills-seen": N_("{source}: {count} drills of level {level} or above, the newest on {day}"),
-    "cadence-met": N_("{source}: drills of level {level} are asked for {cadence}, and none came later than the allowed grace"),
+    "cadence-met": N_(
+        "{source}: drills of level {level} are asked for {cadence}, and none came later than the allowed grace"
+    ),
     "cadence-missed": N_(
         "{source}: drills of level {level} are asked for {cadence}, but {days} days passed without one"
     ),

@@ -165,7 +165,10 @@ def _handed(split: "list[tuple[Sheet, ...]]", paths: list[tuple[Path, ...]]) -> 
 @click.argument("repository")
 @click.option("--share", "shares", multiple=True, metavar="FILE", help=_("A share, or - for standard input."))
 @click.option(
-    "--to", metavar="FILE", type=click.Path(path_type=Path), help=_("Where to write it; default: where the configuration expects it.")
+    "--to",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help=_("Where to write it; default: where the configuration expects it."),
 )
 @verb
 def recover(session: Session, repository: str, shares: tuple[str, ...], to: Path | None) -> int:

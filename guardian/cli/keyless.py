@@ -30,8 +30,12 @@ def options(function: F) -> F:
     """The options of a drill without a key."""
     file = click.Path(path_type=Path, dir_okay=False)
     for option in (
-        click.option("--max-bytes", type=click.IntRange(1), help=_("Keyless: read at most so many bytes, and go on next time.")),
-        click.option("--cursor", type=file, metavar="FILE", help=_("Keyless: the file that keeps how far reading came.")),
+        click.option(
+            "--max-bytes", type=click.IntRange(1), help=_("Keyless: read at most so many bytes, and go on next time.")
+        ),
+        click.option(
+            "--cursor", type=file, metavar="FILE", help=_("Keyless: the file that keeps how far reading came.")
+        ),
         click.option("--cacert", type=file, metavar="FILE", help=_("Keyless: the storage's own authority.")),
         click.option("--credentials", metavar="REF", help=_("Keyless: the storage's credentials, such as file:PATH.")),
         click.option("--repository", metavar="URL", help=_("Keyless: the repository, where nothing is configured.")),
