@@ -17,7 +17,7 @@ from guardian.drill.reading import Read, Reading
 from guardian.drill.sample import Hit, Sample, Wish
 from guardian.drill.strata import Drawn
 from guardian.drill.structure import NOT_READ
-from guardian.errors import GuardianError
+from guardian.errors import GuardianError, Interrupted, RepositoryDamaged
 from guardian.model.drill import Assurance, DrillCheck, DrillOutcome, worst
 from guardian.model.events import Phase
 from guardian.model.evidence import BackupReceipt
@@ -189,12 +189,7 @@ class _Found:
         if not self.receipt.stream:
             self.reasons += provenance.counted(self.files, self.receipt)
         self._say_holes()
-        by_restic = program.everything(job, self.receipt)
-        self.reasons += [r for r in by_restic.reasons if r not in self.reasons]
-        self.outcomes.append(by_restic.outcome)
-        if (by_restic.outcome == "FAIL") != bool(self.lost or self._is_bad()):
-            ours, theirs = "FAIL" if self.lost else "PASS", by_restic.outcome
-            self.reasons.append(secondpath.disagree("full-restore", ours, theirs))
+        second, error = self._restored_by_restic()
         confidence = job.ask.confidence
         assurances = [
             _census("bytes", self.files.bytes, bad_bytes, confidence),
@@ -207,13 +202,33 @@ class _Found:
             "compared": len(named),
             "bytes_read": self.reading.total,
             "seconds": seconds,
-            **{f"second_{name}": value for name, value in by_restic.measured.items()},
+            **{f"second_{name}": value for name, value in second.items()},
         }
         check = self._judged("full-restore", measured, assurances, self.files.sha256)
-        return planted.d3(job, check, ground, _is_lost), None
+        return planted.d3(job, check, ground, _is_lost), error
 
-    def _is_bad(self) -> bool:
-        return any(r.severity == "critical" for r in self.reasons)
+    def _restored_by_restic(self) -> tuple[dict[str, int | float | str], GuardianError | None]:
+        """The second path, held against the first: its figures, and what kept it from saying anything.
+
+        Whatever becomes of it, what the first path found stays found.
+        """
+        bad = any(r.severity == "critical" for r in (*self.lost.values(), *self.reasons))
+        try:
+            said = program.everything(self.job, self.receipt)
+        except Interrupted:
+            raise
+        except RepositoryDamaged as damaged:
+            said = _check("FAIL", [reason("restore-error", detail=damaged.message[:300])])
+        except GuardianError as error:
+            self.reasons.append(reason("second-path-failed", "warning", why=error.code))
+            self.outcomes.append("COULD_NOT_VERIFY")
+            return {}, error
+        self.outcomes.append(said.outcome)
+        self.reasons += [r for r in said.reasons if r not in self.reasons]
+        # A doubt of either path contradicts nobody.
+        if (bad and said.outcome == "PASS") or (said.outcome == "FAIL" and not self.causes and not bad):
+            self.reasons.append(secondpath.disagree("full-restore", "FAIL" if bad else "PASS", said.outcome))
+        return dict(said.measured), None
 
     # the verdict
 

@@ -124,6 +124,33 @@ def test_a_second_path_that_could_not_be_asked_is_no_pass(lying: Any) -> None:
     assert "second-path-failed" in said.reasons
 
 
+def test_what_the_decoder_found_stays_found_when_restic_cannot_be_asked(lying: Any, host: Any) -> None:
+    """A full restore that restic cannot make, for want of space or memory, takes no damage back."""
+    pack = max(
+        (path for path in (host.repository / "data").rglob("*") if path.is_file()), key=lambda p: p.stat().st_size
+    )
+    whole = pack.read_bytes()
+    site = lying('[[ " $* " == *" restore "* ]] && { echo "Fatal: out of memory" >&2; exit 1; }')
+    try:
+        pack.chmod(0o600)
+        pack.write_bytes(whole[:4000] + bytes([whole[4000] ^ 1]) + whole[4001:])
+        said = site.guardian("verify", "--level", "D3", "--full", "app/docs")
+    finally:
+        pack.write_bytes(whole)
+    last = said.json["drills"][0]["checks"][-1]
+    found = {reason["code"] for reason in last["reasons"]}
+    assert (said.code, last["outcome"]) == (3, "FAIL")
+    assert {"file-lost", "second-path-failed"} <= found
+    assert "paths-disagree" not in found, "restic said nothing that could disagree"
+
+
+def test_a_full_restore_that_only_restic_finds_bad_is_a_disagreement(lying: Any) -> None:
+    site = lying('[[ " $* " == *" restore "* ]] && exit 0')
+    said = site.guardian("verify", "--level", "D3", "--full", "app/docs")
+    assert said.code == 3
+    assert disagreement(said) == ["full-restore"]
+
+
 def test_nothing_is_written_to_repository_or_source(host: Any) -> None:
     before = digest(host.repository), digest(host.docs), digest(host.database.parent / "docs")
     for level in (["--level", "D3"], ["--full"]):
