@@ -11,11 +11,13 @@ drill, a partial backup or a finding is data (:mod:`guardian.model`), never an e
     ├── Skipped 75              nothing was done, on purpose
     ├── Interrupted 130         a signal asked us to stop
     ├── Unavailable 4           something needed is missing or unreachable
+    │   ├── NotPermitted          this user may not read it, or nobody may write there
     │   ├── ToolMissing           a program is not installed
     │   ├── ToolFailed            a program ended in a way we do not know
     │   ├── Stalled               no progress for too long
     │   ├── StorageUnreachable    (retryable)
     │   ├── StorageRefused        access denied, bad credentials, clock skew
+    │   │   └── LockRefused       nothing may be written to the repository, not even a lock
     │   ├── StorageFull           no space: repository, scratch or restore target
     │   ├── RepositoryDamaged     the repository cannot be read as it should be
     │   └── SnapshotMissing       the repository has no such snapshot
@@ -97,6 +99,12 @@ class Unavailable(GuardianError):
     code = "unavailable"
 
 
+class NotPermitted(Unavailable):
+    """This user may not read it, or write it; or nobody may write there."""
+
+    code = "not-permitted"
+
+
 class ToolMissing(Unavailable):
     """A program we need is not installed."""
 
@@ -127,6 +135,12 @@ class StorageRefused(Unavailable):
     """The storage answered no: access denied, bad credentials, clock skew."""
 
     code = "storage-refused"
+
+
+class LockRefused(StorageRefused):
+    """Nothing may be written to the repository, not even a lock."""
+
+    code = "lock-refused"
 
 
 class StorageFull(Unavailable):

@@ -107,7 +107,14 @@ SENTENCES: dict[str, str] = {
     "damaged-files-more": N_("{count} more files are damaged"),
     "unused-pack-damaged": N_("pack {pack} is damaged; no snapshot needs it"),
     "nothing-to-read": N_("the repository has no pack that could be read"),
-    "rotation-anew": N_("when which pack was last read is not known any more ({why}): the rotation begins anew"),
+    "restored-without-lock": N_(
+        "the storage takes no lock, so nothing kept others from changing the repository meanwhile"
+    ),
+    "not-recorded": N_(
+        "nothing of this drill is on record ({why}): no plan bound its sample before it was drawn, and only who ran it "
+        "knows of the result"
+    ),
+    "rotation-anew": N_("it is no longer known when each pack was last read ({why}): the rotation begins anew"),
     "rotation-not-saved": N_("what was read cannot be noted down, and will be read again sooner: {why}"),
     "planted-fault-not-found": N_(
         "void: a fault that was planted to test the drill itself ({kind}, {where}) was not found at {level}"
@@ -127,9 +134,9 @@ SENTENCES: dict[str, str] = {
     "sample-differs": N_("the sample of {level} drawn again is another one: recorded {expected}, now {found}"),
     "frame-differs": N_("the files of the signed tree are others than the plan says: planned {expected}, now {found}"),
     "packs-changed": N_(
-        "the stored packs are others by now ({found} instead of {count}): which were drawn is not redone"
+        "the stored packs have changed ({found} instead of {count}): the draw of packs cannot be repeated"
     ),
-    "tree-changed": N_("the tree of snapshot {snapshot} is another than a moment ago"),
+    "tree-changed": N_("the tree of snapshot {snapshot} changed a moment ago"),
     "no-receipt": N_("the snapshot has no receipt in this log, so what it should hold is not known"),
     "not-reached": N_("not done, since an earlier level failed"),
     "not-in-this-version": N_("this version has no drill of level {level}"),
@@ -140,7 +147,7 @@ SENTENCES: dict[str, str] = {
     # restored databases
     "rows-differ": N_("{table} came back with {found} rows, the receipt counts {expected}"),
     "table-missing": N_("the table {table} did not come back"),
-    "tables-differ-more": N_("{count} more tables came back otherwise than the receipt says"),
+    "tables-differ-more": N_("{count} more tables differ from what the receipt says"),
     "rows-unknown": N_("the receipt holds no row counts to compare with"),
     "table-unreadable": N_("the table {table} that came back cannot be read: {error}"),
     "foreign-keys-violated": N_("{count} rows refer to rows that are not there"),
@@ -168,7 +175,7 @@ SENTENCES: dict[str, str] = {
     "shares-too-few": N_("{have} of the {need} shares that it takes were brought"),
     "share-damaged": N_("what {share} holds cannot be read as a share"),
     "share-of-another": N_("shares that were brought belong to another repository: {shares}"),
-    "share-misfit": N_("share {number} does not belong to the others, though it looks so"),
+    "share-misfit": N_("share {number} looks right but does not belong with the others"),
     "shares-mixed": N_("shares of different sets were brought"),
     "shares-disagree": N_("the shares of set {set} do not belong together, though each is whole by itself"),
     "shares-open-nothing": N_("the password that the shares of set {set} give does not open the repository"),

@@ -8,11 +8,11 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guardian.drill.proofs import Extent, measure
-from guardian.errors import UsageError
+from guardian.errors import LockRefused, UsageError
 from guardian.i18n import _
 from guardian.model.backup import RunOutcome
 from guardian.model.events import Progress, Reporter
@@ -95,9 +95,20 @@ def restore(
 
     Raises the typed error of a storage that could not be reached or a disk that is full.
     """
-    said = restic.restore(request, on_progress=lambda done, total: report(Progress(done, total)))
+
+    def progress(done: int, total: int) -> None:
+        report(Progress(done, total))
+
+    unlocked = []
+    try:
+        said = restic.restore(request, on_progress=progress)
+    except LockRefused:
+        # The last copy may well lie on a disk that nobody dares to write to. Should somebody who can write take away
+        # what is being read, then it does not come back, which is said.
+        said = restic.restore(replace(request, lock=False), on_progress=progress)
+        unlocked = [reason("restored-without-lock", "warning")]
     extent = measure(request.target, heed)
-    reasons = [reason("restore-error", detail=line[:300]) for line in said.error_lines[:_NAMED]]
+    reasons = [*unlocked, *(reason("restore-error", detail=line[:300]) for line in said.error_lines[:_NAMED])]
     if receipt is None:
         reasons.append(reason("no-receipt", "warning"))
     elif not request.includes:

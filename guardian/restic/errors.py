@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from guardian.errors import (
     GuardianError,
     Interrupted,
+    LockRefused,
     RepositoryDamaged,
     RepositoryLocked,
     RepositoryMissing,
@@ -85,6 +86,13 @@ def _refused(line: str) -> GuardianError:
     )
 
 
+def _no_lock(line: str) -> GuardianError:
+    return LockRefused(
+        _("the storage takes no lock: {why}").format(why=line),
+        _("Who may only read can verify and restore; to back up, Guardian must be allowed to write."),
+    )
+
+
 def _skew(line: str) -> GuardianError:
     return StorageRefused(
         _("the storage refused: {why}").format(why=line),
@@ -141,6 +149,11 @@ REFUSED = _pattern(
     r"|401 unauthorized|400 bad request|config: permission denied|all access to this .* disabled"
 )
 
+LOCK_REFUSED = _pattern(
+    r"Save\(<lock/.*(?:read-only file system|permission denied|operation not permitted|access ?denied|403 forbidden)"
+)
+"""restic cannot make its lock, and would try for up to a quarter of an hour."""
+
 TABLE: tuple[tuple[re.Pattern[str], Make], ...] = (
     (_pattern(r"repository is already locked"), _locked),
     (_pattern(r"invalid lock file"), _bad_lock),
@@ -148,6 +161,7 @@ TABLE: tuple[tuple[re.Pattern[str], Make], ...] = (
     (_pattern(NO_SNAPSHOT), _no_snapshot),
     (_pattern(r"maximum number of keys reached"), _too_many_keys),
     (_pattern(r"an empty password|resolving password failed|wrong password or no key found"), _wrong_password),
+    (LOCK_REFUSED, _no_lock),
     (_pattern(r"request time and the current time is too large|RequestTimeTooSkewed"), _skew),
     (REFUSED, _refused),
     (

@@ -23,7 +23,7 @@ from guardian.proc import Command, Finished, Limits, Stop, Streams, run
 from guardian.proc.lines import LineSplitter
 from guardian.restic.access import Access
 from guardian.restic.argv import Call, general
-from guardian.restic.errors import REFUSED, RETRY, classify
+from guardian.restic.errors import LOCK_REFUSED, REFUSED, RETRY, classify
 from guardian.restic.versions import Capability
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Answer:
 class Refusals:
     """Counts how often the storage refused something that restic will go on trying for a quarter of an hour.
 
-    A lock that may not be removed is no reason to give up: the data are saved by then.
+    A lock that may not be removed is no reason to give up: the data are saved by then. One that may not be made is.
     """
 
     stop: Stop = field(default_factory=Stop)
@@ -63,7 +63,8 @@ class Refusals:
     def __call__(self, line: bytes) -> None:
         """A line of standard error."""
         text = line.decode("utf-8", "replace")
-        if RETRY.search(text) and REFUSED.search(text) and "<lock/" not in text and len(self.seen) < _REFUSALS:
+        refused = LOCK_REFUSED.search(text) or ("<lock/" not in text and REFUSED.search(text))
+        if RETRY.search(text) and refused and len(self.seen) < _REFUSALS:
             self.seen.append(line)
             if len(self.seen) == _REFUSALS:
                 self.stop.set()
