@@ -20,11 +20,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from guardian.errors import RepositoryLocked, StorageFull, Unavailable
+from guardian.errors import NotPermitted, RepositoryLocked, StorageFull, Unavailable
 from guardian.i18n import _
 
 _TEMPORARY = re.compile(r"\..{0,200}\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _LEASE_BYTES = 256
 
 
@@ -39,7 +40,7 @@ def explained(path: Path, *, writing: bool = False) -> Iterator[None]:
     """Turn an OSError about ``path`` into a sentence.
 
     FileNotFoundError while reading and FileExistsError pass as they are. Raises StorageFull when there is no
-    room, otherwise Unavailable.
+    room, NotPermitted when that is not allowed, to us or to anybody, otherwise Unavailable.
     """
     try:
         yield
@@ -53,11 +54,12 @@ def explained(path: Path, *, writing: bool = False) -> Iterator[None]:
         if error.errno in _NO_ROOM:
             hint = _("Free some space and run the same command again.")
             raise StorageFull(_write_failed(path, error), hint) from error
-        denied = error.errno in (errno.EACCES, errno.EPERM)
+        family = NotPermitted if error.errno in _CLOSED else Unavailable
+        denied = family is NotPermitted and error.errno != errno.EROFS
         hint = _("Run this as the user that Guardian's files belong to.") if denied else ""
         if writing:
-            raise Unavailable(_write_failed(path, error), hint) from error
-        raise Unavailable(_("cannot read {path}: {why}").format(path=path, why=error.strerror), hint) from error
+            raise family(_write_failed(path, error), hint) from error
+        raise family(_("cannot read {path}: {why}").format(path=path, why=error.strerror), hint) from error
 
 
 def _write_failed(path: Path, error: OSError) -> str:

@@ -25,7 +25,7 @@ from guardian.model.secret import Secret
 from guardian.proc import Limits, Stop, which
 from guardian.restic.capability import Capability, probe
 from guardian.restic.client import Access, Restic
-from guardian.scratch import scratch_folder
+from guardian.scratch import Aside, scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Node:
     clock: Clock
     report: Reporter
     stop: Stop
+    aside: Aside | None = None
+    """Where caches and scratch go instead when the state directory may be read only."""
 
     @property
     def state(self) -> Path:
@@ -206,7 +208,7 @@ class Node:
         spec, settings = repository.spec, self.loaded.config.restic
         keys = self.keys(given=password is None)
         record = keys.record(repository.key)
-        cache, temporary = self.state / "cache", self.state / "tmp"
+        cache, temporary = self._passing / "cache", self._passing / "tmp"
         for folder in (cache, temporary):
             private_dir(folder)
         return Access(
@@ -226,6 +228,11 @@ class Node:
 
     # scratch
 
+    @property
+    def _passing(self) -> Path:
+        """Where lies what is there for a moment only."""
+        return self.aside.path if self.aside else self.state
+
     @contextmanager
     def scratch(self, expected_bytes: int = 0, *, servers: bool = False) -> Iterator[Path]:
         """A private directory for restored or copied data; gone on every exit, swept at the next start after a crash.
@@ -234,7 +241,7 @@ class Node:
         when the disk has less than ``expected_bytes`` left.
         """
         passable = servers and os.geteuid() == 0
-        leases = self.state / "scratch"
+        leases = self._passing / "scratch"
         with scratch_folder(leases, self.loaded.scratch_dir, expected_bytes, passable=passable) as folder:
             yield folder
 

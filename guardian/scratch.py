@@ -2,11 +2,13 @@
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
+from typing import Self
 from uuid import uuid4
 
 from guardian.durable import Lease, explained, private_dir
@@ -32,8 +34,7 @@ def scratch_folder(
         root = SHARED if passable else leases
     elif root != leases:
         _look_at(private_dir(root), passable=passable)
-    # In a place that is not ours alone, the name says whose it is.
-    mark = "" if root == leases else f"guardian-{sha256(os.fsencode(leases)).hexdigest()[:12]}-"
+    mark = _mark(root, leases)
     _sweep(root, leases, mark)
     require_space(root, expected_bytes)
     name = f"{mark}{uuid4().hex}"
@@ -49,6 +50,77 @@ def scratch_folder(
             (leases / f"{name}.lease").unlink(missing_ok=True)
 
 
+def _mark(root: Path, leases: Path) -> str:
+    # In a place that is not ours alone, the name says whose it is.
+    return "" if root == leases else f"guardian-{sha256(os.fsencode(leases)).hexdigest()[:12]}-"
+
+
+class Aside:
+    """A private directory for who may not write to the state directory: it takes what goes there for a moment only.
+
+    It is made when it is first asked for, and gone on exit; what crashed runs of ours left goes first.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        """It will lie in ``root``; without one in :data:`SHARED`."""
+        self._root = root or SHARED
+        self._held = ExitStack()
+        self._lock = threading.Lock()
+        self._path: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """The directory, mode 0700. Raises Unavailable when it cannot be made, UsageError as :func:`scratch_folder`."""
+        with self._lock:
+            if self._path is None:
+                self._path = self._held.enter_context(_aside(self._root))
+            return self._path
+
+    def __enter__(self) -> Self:
+        """The same; nothing is made yet."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Remove it, if it was ever asked for."""
+        self._held.close()
+
+
+_ASIDE = "guardian-aside-"
+
+
+@contextmanager
+def _aside(root: Path) -> Iterator[Path]:
+    _look_at(private_dir(root), passable=False)
+    with explained(root, writing=True):
+        for left in root.glob(f"{_ASIDE}*"):
+            _remove_aside(left)
+        folder = root / f"{_ASIDE}{uuid4().hex}"
+        with Lease.acquire(_lease_of(folder), "aside"):
+            folder.mkdir(mode=0o700)
+            try:
+                yield folder
+            finally:
+                remove(folder)
+                _lease_of(folder).unlink(missing_ok=True)
+
+
+def _lease_of(aside: Path) -> Path:
+    return aside.with_name(f"{aside.name}.lease")
+
+
+def _remove_aside(left: Path) -> None:
+    """Remove what a crashed run left in ``left``, and the servers' scratch that it had elsewhere."""
+    with suppress(FileNotFoundError):
+        status = left.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or Lease.held(_lease_of(left)):
+            return
+        leases = left / "scratch"
+        for root in (left.parent, SHARED):
+            _sweep(root, leases, _mark(root, leases))
+        remove(left)
+        _lease_of(left).unlink(missing_ok=True)
+
+
 def _look_at(root: Path, *, passable: bool) -> None:
     with explained(root):
         status = root.lstat()
@@ -59,7 +131,8 @@ def _look_at(root: Path, *, passable: bool) -> None:
             root.chmod(status.st_mode & 0o7777 | 0o111)
     if not trusted:
         raise UsageError(
-            _("others may write to {path}").format(path=root), _("Name a directory of our own as scratch_dir.")
+            _("others may write to {path}").format(path=root),
+            _("Name a directory that only Guardian may write to as scratch_dir."),
         )
 
 

@@ -36,7 +36,10 @@ Confidence = Literal["verified", "derived", "from-memory", "secondary"]
 
 @dataclass(frozen=True, slots=True)
 class Recorded(Generic[P_co]):
-    """A statement and where it stands: entry ``index`` of the log, with this leaf hash, about the moment ``at``."""
+    """A statement and where it stands: entry ``index`` of the log, with this leaf hash, about the moment ``at``.
+
+    A drill that is not on record has -1 and no leaf hash: only a report of drills just done shows it.
+    """
 
     index: int
     leaf_hash: str

@@ -97,6 +97,7 @@ def drills_report(drills: Sequence[Recorded[DrillResult]], about: Mapping[str, A
     context = {
         **about,
         "version": __version__,
+        "on_record": all(recorded.index >= 0 for recorded in drills),
         "verdict": summary.judge([rung for rung in rungs if rung.level in asked]),
         "rungs": tuple(reversed(rungs)),
         "samples": statements[:MOST],
@@ -122,8 +123,9 @@ def write_drills(path: Path, node: "Node", drills: "Sequence[Drill]", *, say: Sa
     recorded = []
     plans = {}
     for drill in drills:
-        leaf_hash = log.entry(drill.entry).leaf_hash.hex()
-        recorded.append(Recorded(drill.entry, leaf_hash, datetime.fromisoformat(drill.result.ended), drill.result))
+        leaf_hash = "" if drill.entry is None else log.entry(drill.entry).leaf_hash.hex()
+        at = datetime.fromisoformat(drill.result.ended)
+        recorded.append(Recorded(-1 if drill.entry is None else drill.entry, leaf_hash, at, drill.result))
         plans[leaf_hash] = drill.plan
     now = node.clock.now()
     about = {

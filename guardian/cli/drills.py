@@ -80,8 +80,11 @@ def document(drill: "Drill") -> dict[str, Any]:
 
 
 def evidence(drill: "Drill") -> dict[str, Any]:
-    """:func:`document` with the envelopes of receipt, plan and result: what a replay needs."""
-    names = _ENVELOPES[-len(drill.envelopes) :]
+    """:func:`document` with the envelopes of receipt, plan and result: what a replay needs.
+
+    Of a drill that is not on record there are none, and nothing to replay.
+    """
+    names = _ENVELOPES[len(_ENVELOPES) - len(drill.envelopes) :]
     told = zip(names, drill.envelopes, strict=True)
     return {**document(drill), "envelopes": {name: base64.b64encode(data).decode() for name, data in told}}
 
@@ -112,7 +115,10 @@ def lines(drill: "Drill") -> list[str]:
     said = [f"{drill.target.ref}: {sentences.outcome(drill.outcome)}"]
     for check in drill.checks:
         said += _level(check, _error_of(check, drill))
-    said.append("  " + _("drill {id}, entry {entry} of the log").format(id=drill.drill_id, entry=drill.entry))
+    proof = _("drill {id}, entry {entry} of the log")
+    if drill.entry is None:
+        proof = _("drill {id}, not on record")
+    said.append("  " + proof.format(id=drill.drill_id, entry=drill.entry))
     return said
 
 

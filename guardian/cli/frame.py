@@ -1,5 +1,6 @@
 """What every verb that works on a host does first: read the configuration, listen for signals, show progress."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from guardian.clock import SystemClock
 from guardian.config.load import Loaded, find, load
 from guardian.node import Node
 from guardian.proc import Stop, handle_signals
+from guardian.scratch import Aside
 
 
 def loaded(session: Session) -> Loaded:
@@ -18,8 +20,14 @@ def loaded(session: Session) -> Loaded:
 
 @contextmanager
 def node(session: Session) -> Iterator[Node]:
-    """This host, ready to work; SIGINT and SIGTERM ask it to stop cleanly, a progress bar shows where it is."""
+    """This host, ready to work; SIGINT and SIGTERM ask it to stop cleanly, a progress bar shows where it is.
+
+    Who may only read its state, an auditor for example, works with caches and scratch of their own.
+    """
     configuration = loaded(session)
     stop = Stop()
-    with handle_signals(stop), reporter(session) as report:
-        yield Node(configuration, SystemClock(), report, stop)
+    state = configuration.state_dir
+    with handle_signals(stop), reporter(session) as report, Aside(configuration.scratch_dir) as aside:
+        readable = os.access(state, os.R_OK | os.X_OK, effective_ids=True)
+        closed = readable and not os.access(state, os.W_OK, effective_ids=True)
+        yield Node(configuration, SystemClock(), report, stop, aside if closed else None)

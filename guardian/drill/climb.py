@@ -56,7 +56,7 @@ class Climb:
         job = self._job(begun)
         for step in LEVELS[: LEVELS.index(level) + 1]:
             self.record.node.report(Phase(_PHASES[step], target.ref))
-            if step in _DRAWING and begun.plan is None:
+            if step in _DRAWING and not begun.seed:
                 job = self._planned(begun, job, level)
             checks += self._step(step, job, begun)
         if LEVELS.index(asked) > LEVELS.index(level):
@@ -142,13 +142,13 @@ class Climb:
                 return application.drill(job, begun.timeline)
 
     def _presence(self, job: Job) -> DrillCheck:
-        check = self.shares.presence(job.target, self.record.log)
+        check = self.shares.presence(job.target, self.record.book.log)
         if not self._plants(job):
             return check
         from guardian.drill import planted  # noqa: PLC0415  the same
 
         def look(loaded: Loaded) -> Sequence[Reason]:
-            return self.shares.seen(loaded).presence(job.target, self.record.log).reasons
+            return self.shares.seen(loaded).presence(job.target, self.record.book.log).reasons
 
         return planted.d0(job, check, look)
 

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from guardian.decoder.damage import Damage
 from guardian.drill import history
+from guardian.drill.book import open_book
 from guardian.drill.record import Drill, Options, Record
 from guardian.errors import GuardianError, Interrupted, WrongPassword
 from guardian.keys.shares import Combined, Share, SharesDisagree, SharesTooFew, combine
@@ -54,8 +55,8 @@ def drill(node: Node, targets: Sequence[Target], shares: ShareSource) -> tuple[D
     keys = sorted({target.key for target in targets})
     brought = {key: shares(key) for key in keys}
     drills: list[Drill] = []
-    with node.log() as log:
-        record = Record(node, log, history.read(log, heed=node.heed), Options(level="K"))
+    with open_book(node) as book:
+        record = Record(node, book, history.read(book.log, heed=node.heed), Options(level="K"))
         for key, group in groupby(sorted(targets, key=lambda t: t.key), key=lambda t: t.key):
             begun = [record.begin(target) for target in group]
             node.report(Phase("open", key))

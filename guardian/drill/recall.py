@@ -12,7 +12,7 @@ from guardian.drill.inventory import all_points
 from guardian.drill.points import RestorePoint, choose
 from guardian.drill.proofs import measure
 from guardian.drill.restore import Restoration, prepare_target, restore
-from guardian.errors import EvidenceInvalid, GuardianError
+from guardian.errors import EvidenceInvalid, GuardianError, NotPermitted
 from guardian.i18n import _
 from guardian.ledger.store import Log
 from guardian.model.backup import Target
@@ -107,7 +107,7 @@ def _few(includes: tuple[str, ...]) -> tuple[str, ...]:
 def _record(node: Node, statement: Restored) -> int | None:
     try:
         log: Log = node.log()
-    except EvidenceInvalid as error:
+    except (EvidenceInvalid, NotPermitted) as error:
         node.report(Notice(_("the log could not take this restore: {error}").format(error=error.message)))
         return None
     return log.append(statement, [("snapshot", statement.snapshot_id)]).index

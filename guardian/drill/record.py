@@ -9,15 +9,15 @@ from uuid import uuid4
 from guardian import __version__
 from guardian.clock import rfc3339
 from guardian.drill import select
+from guardian.drill.book import Book
 from guardian.drill.history import History, Kept
 from guardian.drill.timeline import Timeline
 from guardian.errors import GuardianError
 from guardian.ledger.statement import MAX_STATEMENT, encode
-from guardian.ledger.store import Log
 from guardian.model.backup import Target
 from guardian.model.drill import DrillCheck, DrillLevel, DrillOutcome, Frame, worst
 from guardian.model.evidence import DrillPlan, DrillResult, Entry
-from guardian.model.reason import reason
+from guardian.model.reason import Reason, reason
 from guardian.node import Node
 
 LEVELS: tuple[DrillLevel, ...] = ("D0", "D1", "D2", "D3", "D4")
@@ -47,6 +47,7 @@ class Drill:
 
     ``level`` is the highest that was climbed, ``plan_entry`` None where nothing was drawn. ``envelopes`` are those of
     the receipt, the plan and the result, as they stand in the log; of the result alone where nothing was planned.
+    Where the log may only be read, there is neither ``entry`` nor plan, and no envelope: nothing was committed to.
     """
 
     drill_id: str
@@ -55,7 +56,7 @@ class Drill:
     checks: tuple[DrillCheck, ...]
     level: DrillLevel
     result: DrillResult
-    entry: int
+    entry: int | None
     envelopes: tuple[bytes, ...] = ()
     plan: DrillPlan | None = None
     plan_entry: int | None = None
@@ -85,7 +86,7 @@ class Record:
     """Where drills are written down."""
 
     node: Node
-    log: Log
+    book: Book
     past: History
     options: Options
 
@@ -103,10 +104,14 @@ class Record:
     def plan(self, begun: Begun, level: DrillLevel, frames: Sequence[Frame], critical: tuple[str, ...] = ()) -> None:
         """Put the plan into the log: from here on the seed is fixed. Needs a restore point and a repository.
 
-        ``critical`` are the names of files that are read every one of: they are part of what is drawn.
+        ``critical`` are the names of files that are read every one of: they are part of what is drawn. Where the log
+        may only be read, nothing is planned; the seed follows from its newest checkpoint all the same.
         """
         newest = begun.newest
         if newest is None or begun.repository_id is None:
+            return
+        if self.book.closed is not None:
+            self._draw_by(begun)
             return
         options, target = self.options, begun.target
         begun.plan = DrillPlan(
@@ -130,9 +135,12 @@ class Record:
             nonce_by=begun.nonce_by,
             planned=rfc3339(self.node.clock.now()),
         )
-        begun.entry = self.log.append(begun.plan, [("snapshot", newest.receipt.snapshot_id)])
-        # The checkpoint that this entry is the last of: nobody could know it when the nonce was committed to.
-        begun.note = self.log.note
+        begun.entry = self.book.log.append(begun.plan, [("snapshot", newest.receipt.snapshot_id)])
+        self._draw_by(begun)
+
+    def _draw_by(self, begun: Begun) -> None:
+        # The checkpoint that the plan is the last entry of: nobody could know it when the nonce was committed to.
+        begun.note = self.book.log.note
         begun.seed = select.seed(begun.note, begun.drill_id, begun.nonce)
 
     def end(
@@ -143,13 +151,11 @@ class Record:
         tools: dict[str, str] | None = None,
         error: GuardianError | None = None,
     ) -> Drill:
-        """Put the result into the log."""
+        """Put the result into the log, or say why it is not there."""
+        if self.book.closed is not None:
+            checks = [*checks[:-1], _with(checks[-1], self.book.closed)]
         result = fitting(self._result(begun, level, checks, tools or {}))
-        about = ("snapshot", result.snapshot_id) if result.snapshot_id else ("drill", result.drill_id.rjust(64, "0"))
-        entry = self.log.append(result, [about])
-        receipt = begun.newest.index if begun.newest and begun.entry else -1
-        before = [self.log.entry(receipt)] if receipt >= 0 else []
-        before += [begun.entry] if begun.entry else []
+        entry, envelopes = self._recorded(begun, result)
         return Drill(
             drill_id=begun.drill_id,
             target=begun.target,
@@ -157,12 +163,24 @@ class Record:
             checks=result.checks,
             level=result.level,
             result=result,
-            entry=entry.index,
-            envelopes=tuple(one.envelope for one in (*before, entry)),
+            entry=entry,
+            envelopes=envelopes,
             plan=begun.plan,
             plan_entry=begun.entry.index if begun.entry else None,
             error=error,
         )
+
+    def _recorded(self, begun: Begun, result: DrillResult) -> tuple[int | None, tuple[bytes, ...]]:
+        """Append ``result``: the entry's number, and the envelopes of receipt, plan and result."""
+        if self.book.closed is not None:
+            return None, ()
+        log = self.book.log
+        about = ("snapshot", result.snapshot_id) if result.snapshot_id else ("drill", result.drill_id.rjust(64, "0"))
+        entry = log.append(result, [about])
+        receipt = begun.newest.index if begun.newest and begun.entry else -1
+        before = [log.entry(receipt)] if receipt >= 0 else []
+        before += [begun.entry] if begun.entry else []
+        return entry.index, tuple(one.envelope for one in (*before, entry))
 
     def unknown(self, target: Target, error: GuardianError) -> Drill:
         """The repository could not be asked: nothing is known of any source in it, and the log says so."""
@@ -192,7 +210,7 @@ class Record:
             level=level,
             outcome=worst([check.outcome for check in checks]),
             checks=tuple(checks),
-            seed=drawn if begun.entry else {},
+            seed=drawn if begun.seed else {},
             snapshot_id=newest.receipt.snapshot_id if newest else None,
             tree_id=newest.receipt.tree_id if newest else None,
             receipt=newest.leaf_hash if newest else None,
@@ -214,6 +232,10 @@ def _seconds(value: float | str | None) -> float | None:
 def could_not(level: DrillLevel, error: GuardianError) -> DrillCheck:
     """A level that could not be climbed, and why."""
     return DrillCheck(level=level, name="unknown", outcome="COULD_NOT_VERIFY", reasons=(reason(error.code),))
+
+
+def _with(check: DrillCheck, more: Reason) -> DrillCheck:
+    return check.model_copy(update={"reasons": (*check.reasons, more)})
 
 
 def fitting(result: DrillResult) -> DrillResult:

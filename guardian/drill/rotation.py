@@ -265,6 +265,8 @@ class _Reading:
                     self._take(pack, again)
 
     def _save(self) -> None:
+        if self._node.aside is not None:
+            return  # who may only read the state leaves the rotation where it is
         try:
             self.record.save()
         except Unavailable as error:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from guardian.drill import history
+from guardian.drill.book import Book, open_book
 from guardian.drill.climb import Climb
 from guardian.drill.farm import Farm
 from guardian.drill.history import History
@@ -22,7 +23,6 @@ from guardian.drill.record import LEVELS, Drill, Options, Record
 from guardian.drill.shares import Shares
 from guardian.errors import GuardianError, Interrupted
 from guardian.ledger.invalid import LogInvalid
-from guardian.ledger.store import Log
 from guardian.ledger.verify import verify_log
 from guardian.model.backup import Target
 from guardian.model.events import Phase, Progress
@@ -36,10 +36,11 @@ def verify(
 ) -> tuple[Drill, ...]:
     """Drill ``targets``, one repository after the other; every result is put into the log.
 
+    Who may only read the log drills too, and is told that nothing went on record (``not-recorded``).
     What is read in parallel is read by ``executor``, threads of our own unless it is given. Raises EvidenceInvalid
     when the log itself does not hold together: then nothing else can be proven.
     """
-    log = node.log()
+    book = open_book(node)
     node.report(Phase("log"))
 
     def progress(done: int, total: int) -> None:
@@ -49,11 +50,11 @@ def verify(
     verdict = verify_log(node.log_folder, (node.keys().verify_key(),), progress=progress)
     if verdict.problem is not None:
         raise LogInvalid(verdict.problem.code, **verdict.problem.figures)
-    past = history.read(log, heed=node.heed)
+    past = history.read(book.log, heed=node.heed)
     if executor is not None:
-        return _all(_Run(node, log, past, options, executor), targets)
+        return _all(_Run(node, book, past, options, executor), targets)
     with ThreadPoolExecutor(os.cpu_count(), "drill") as threads:
-        return _all(_Run(node, log, past, options, threads), targets)
+        return _all(_Run(node, book, past, options, threads), targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class _Run:
     """What holds for all repositories of one call."""
 
     node: Node
-    log: Log
+    book: Book
     past: History
     options: Options
     executor: Executor
@@ -76,7 +77,7 @@ def _all(run: _Run, targets: Sequence[Target]) -> tuple[Drill, ...]:
 
 def _repository(run: _Run, key: str, targets: tuple[Target, ...]) -> list[Drill]:
     """Drill the sources in one repository. That it could not be asked is on record for each of them."""
-    record = Record(run.node, run.log, run.past, run.options)
+    record = Record(run.node, run.book, run.past, run.options)
     with ExitStack() as stack:
         try:
             run.node.report(Phase("open", key))

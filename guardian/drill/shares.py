@@ -41,8 +41,7 @@ class Shares:
         unsettled = node.unsettled_runs(opened.key)
         nobody: frozenset[str] = frozenset()
         under_way, cut_off = (unsettled, nobody) if node.is_leased(opened.key) else (nobody, unsettled)
-        with node.log() as log:
-            later = history.read(log, past.size, heed=node.heed)
+        later = history.read(node.read_log(), past.size, heed=node.heed)
         return cls(node, past, later, opened, targets, under_way, cut_off)
 
     def seen(self, loaded: Loaded) -> "Shares":

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,6 +119,18 @@ class Stage:
             argv, env=self.site.env(), cwd=self.site.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
+    def within(self, prefix: list[str], *arguments: str | Path, plain: bool = False) -> Any:
+        """One call of Guardian, started by the words of ``prefix``: as another user, or where disks are read-only."""
+        argv = [*prefix, *self.site.argv(*arguments, *(() if plain else ("--json",)))]
+        done = subprocess.run(
+            argv, env=self.site.env(), cwd=self.site.root, capture_output=True, timeout=300, check=False
+        )
+        said = sys.modules[type(self.site).__module__].Said(
+            done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        )
+        assert "Traceback" not in said.out + said.err, said
+        return said
+
     @contextmanager
     def elsewhere(self, *arguments: str, grip: int = signal.SIGSTOP) -> Iterator[int]:
         """A plain restic on a host of another name, caught with its lock in hand by ``grip``; yields its pid.
@@ -155,6 +168,23 @@ def until(true: Any, patience: float = PATIENCE) -> Any:
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.002)
     return found
+
+
+def read_only(*paths: Path) -> list[str]:
+    """The words before a command that let it see ``paths`` and all below as on a read-only disk."""
+    mounts = [f"mount --bind {path} {path} && mount -o remount,bind,ro {path} || exit 99" for path in paths]
+    namespace = ["unshare", *(() if os.geteuid() == 0 else ("-r",)), "-m", "sh", "-c"]
+    return [*namespace, "\n".join([*mounts, 'exec "$@"']), "sh"]
+
+
+def may_mount() -> bool:
+    """Whether this machine gives us a mount namespace."""
+    namespace = ["unshare", *(() if os.geteuid() == 0 else ("-r",)), "-m"]
+    try:
+        tried = subprocess.run([*namespace, "mount", "-t", "tmpfs", "t", "/mnt"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return tried.returncode == 0
 
 
 def reader_of(path: Path) -> int | None:
