@@ -35,8 +35,8 @@ from guardian.proc.command import Command
 from guardian.proc.service import Service
 
 FACTOR, SECONDS, RESIDENT_MIB = 1.05, 0.5, 160.0
-"""The budget: wall time at most FACTOR × bare restic + SECONDS, and so much memory whatever the number of files: deriving
-the repository's key takes 64 MiB of it."""
+"""The budget: wall time at most FACTOR × bare restic + SECONDS, and so much memory whatever the number of files:
+deriving the repository's key takes 64 MiB of it."""
 
 
 @dataclass(frozen=True)
