@@ -167,7 +167,8 @@ class Climb:
         if self._facts is None:
             self._facts = structure.examine(job.node, self.opened, loaded)
         check = structure.judge(self._facts, (s.id for s in self.shares.found(job.target).snapshots))
-        if not self._plants(job):
+        # Where the walk could not look into everything, it would not find what is planted there either.
+        if not self._plants(job) or check.outcome == "COULD_NOT_VERIFY":
             return check
         from guardian.drill import planted  # noqa: PLC0415  the same
 

@@ -140,8 +140,11 @@ class _Found:
 
     def _say_holes(self) -> None:
         for damage in self.files.holes:
-            self.causes.append(damage.reason)
-            self.reasons.append(damage.reason)
+            said = damage.reason
+            if said.code in NOT_READ:  # what could not be looked into is a doubt, and no damage
+                said = said.model_copy(update={"severity": "warning"})
+            self.causes.append(said)
+            self.reasons.append(said)
 
     def _remarks(self, drawn: Sample) -> Iterable[Reason]:
         """What the sample leaves out, said."""
