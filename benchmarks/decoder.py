@@ -1,6 +1,6 @@
 """Verifying all content: ``python benchmarks/decoder.py --scratch DIR [--mib 1024] [--storage s3] [--pairs 3]``.
 
-A is the decoder (key, index, walk over all trees, every pack read and every blob verified, with 2 threads), B is
+A is the decoder (key, index, walk over all trees, every pack read and every blob verified, with 4 threads), B is
 ``restic check --read-data`` without a cache: the same repository, in a local folder or on a real S3 server on loopback
 (SeaweedFS), by turns, each in a process of its own. The memory is the peak of each process. Half of the content is
 random, half compresses to a third. ``--small-files N`` adds N files of 1 KiB. Then the decoder's index alone is filled
@@ -94,9 +94,9 @@ def storage(kind: str, scratch: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def verify(location: str) -> None:
-    """A: everything, with two threads."""
+    """A: everything, with the threads that a drill has on two processors."""
     started = time.monotonic()
-    with way_to(location) as reader, ThreadPoolExecutor(2) as pool:
+    with way_to(location) as reader, ThreadPoolExecutor(4) as pool:
         loaded = open_repository(reader, Secret(PASSWORD.encode())).load()
         opened = time.monotonic()
         structure = loaded.check_structure(pool)

@@ -18,7 +18,7 @@ HEADER = 16 << 20
 """Bytes of a pack's header: restic's own bound."""
 BLOB = 64 << 20
 """Bytes of one blob, stored and plain. restic cuts files at 8 MiB; a tree of 64 MiB is a folder of 180,000."""
-SEGMENT = 4 << 20
+SEGMENT = 8 << 20
 """Bytes of a pack read at once, unless a single blob is longer."""
 DEPTH = 4096
 """Folders inside folders: the longest path Linux takes has 2048."""

@@ -53,7 +53,8 @@ def verify(
     past = history.read(book.log, heed=node.heed)
     if executor is not None:
         return _all(_Run(node, book, past, options, executor), targets)
-    with ThreadPoolExecutor(os.cpu_count(), "drill") as threads:
+    # More than there are processors: reading waits for the storage.
+    with ThreadPoolExecutor(max(4, os.cpu_count() or 1), "drill") as threads:
         return _all(_Run(node, book, past, options, threads), targets)
 
 

@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guardian.decoder import document, indexfile, keys, packs, snapshots, trees
+from guardian.decoder import document, indexfile, keys, limits, packs, snapshots, trees
 from guardian.decoder.damage import Damage
 from guardian.decoder.document import NotUnderstood
 from guardian.decoder.names import unquote
@@ -144,7 +144,7 @@ def test_a_plan_reads_every_byte_once_and_every_blob(places: list[Place], more: 
     assert sorted(p for s in stretches for p in s.places) == sorted(places)
     assert all(s.start <= p.offset and p.end <= s.end for s in stretches for p in s.places)
     longest = max((place.length for place in places), default=0)
-    assert all(s.end - s.start <= max(4 << 20, longest) for s in stretches)
+    assert all(s.end - s.start <= max(limits.SEGMENT, longest) for s in stretches)
 
 
 @given(st.binary(max_size=200))
