@@ -390,7 +390,8 @@ class Terminal:
         self.shown = ""
         self.read = 0
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", *site.argv(*arguments)],
+            # A test run in the background ignores SIGINT, and what it starts would too.
+            ["env", "--default-signal=INT,QUIT", "setsid", "--ctty", *site.argv(*arguments)],
             stdin=far,
             stdout=far,
             stderr=far,
@@ -436,7 +437,9 @@ class Terminal:
         os.write(self.near, text.encode() + b"\n")
 
     def end(self) -> int:
+        end = time.monotonic() + 60
         while self.process.poll() is None:
+            assert time.monotonic() < end, self.shown[self.read :]
             if select.select([self.near], [], [], 0.1)[0]:
                 self.shown += self._more()
         while select.select([self.near], [], [], 0)[0] and (more := self._more()):
