@@ -191,7 +191,8 @@ class Node:
             spec = repository.spec
             return credentials(spec.credentials, self.loaded.base) if spec.credentials else {}
 
-        with storage((repository.path, repository.s3), secrets, repository.cacert) as reader:
+        patience = self.loaded.config.restic.stall_timeout.total_seconds()
+        with storage((repository.path, repository.s3), secrets, repository.cacert, patience) as reader:
             yield reader
 
     def reach(self, repository: ResolvedRepository) -> None:
@@ -248,9 +249,15 @@ class Node:
 
 @contextmanager
 def storage(
-    place: tuple[Path | None, S3Address | None], secrets: Callable[[], Mapping[str, Secret]], cacert: Path | None = None
+    place: tuple[Path | None, S3Address | None],
+    secrets: Callable[[], Mapping[str, Secret]],
+    cacert: Path | None = None,
+    patience: float = 120.0,
 ) -> Iterator[Reader | None]:
-    """Our own way to the bytes of a repository in a directory or a bucket; None for neither. As ``Node.reader``."""
+    """Our own way to the bytes of a repository in a directory or a bucket; None for neither. As ``Node.reader``.
+
+    A bucket that does not answer within ``patience`` seconds is unreachable.
+    """
     path, s3 = place
     authority = str(cacert) if cacert else None
     if path is not None:
@@ -263,7 +270,7 @@ def storage(
         from guardian.objectstore.s3reader import S3Reader  # noqa: PLC0415  boto3 is heavy
 
         reach(s3, cacert=authority)
-        with S3Reader(s3, secrets(), cacert=authority) as remote:
+        with S3Reader(s3, secrets(), cacert=authority, patience=patience) as remote:
             yield remote
     else:
         yield None

@@ -2,21 +2,26 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from guardian.errors import StorageRefused, Unavailable
+from guardian.errors import StorageRefused, StorageUnreachable, Unavailable
 from guardian.i18n import _
 from guardian.model.address import S3Address
 from guardian.model.reader import ObjectMissing, ObjectUnreadable
 from guardian.model.secret import Secret
 from guardian.objectstore import answers
+from guardian.objectstore.patience import LEAST_RATE, within
 from guardian.objectstore.s3 import DEFAULT_REGION, open_client
+
+T = TypeVar("T")
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _PAGE = 1000  # names an answer, as many as S3 gives
+PATIENCE = 120.0
+"""Seconds. A client that tries again by itself is done with that in half of them."""
 _MAX_PAGES = 20_000  # twenty million objects: more than any repository, and an end to a service that turns in circles
 
 
@@ -32,8 +37,13 @@ class S3Reader:
         credentials: Mapping[str, Secret],
         region: str = DEFAULT_REGION,
         cacert: str | None = None,
+        patience: float = PATIENCE,
     ) -> None:
-        """Open the door; nothing is sent yet. Raises as :class:`guardian.objectstore.s3.S3Store` does."""
+        """Open the door; nothing is sent yet. Raises as :class:`guardian.objectstore.s3.S3Store` does.
+
+        An answer that is not there whole after ``patience`` seconds, and one more for every 8 KiB, is none.
+        """
+        self._patience = patience
         self._address = address
         self._secrets = tuple(credentials.values())
         self._client = open_client(address, credentials, region, cacert)
@@ -54,7 +64,8 @@ class S3Reader:
     def size(self, name: str) -> int:
         """The object's length in bytes. Raises ObjectMissing, ObjectUnreadable."""
         with self._named_errors(name):
-            answer = self._client.head_object(Bucket=self._address.bucket, Key=self._prefix + name)
+            key = self._prefix + name
+            answer = self._soon(0, lambda: self._client.head_object(Bucket=self._address.bucket, Key=key))
             length = answer["ContentLength"]
         return int(length)
 
@@ -62,14 +73,8 @@ class S3Reader:
         """Exactly ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectUnreadable."""
         if length == 0:
             return b""
-        asked = (offset, offset + length - 1)
         with self._named_errors(name):
-            answer = self._client.get_object(
-                Bucket=self._address.bucket, Key=self._prefix + name, Range=f"bytes={asked[0]}-{asked[1]}"
-            )
-            with contextlib.closing(answer["Body"]) as body:
-                _refuse_other_range(name, answer, asked)
-                data: bytes = body.read(length + 1)
+            data = self._soon(length, lambda: self._range(name, (offset, offset + length - 1)))
         if len(data) != length:
             raise ObjectUnreadable(
                 name,
@@ -78,6 +83,29 @@ class S3Reader:
                 ),
             )
         return data
+
+    def _range(self, name: str, asked: tuple[int, int]) -> bytes:
+        """What came of bytes ``asked`` (first and last), at most one byte more."""
+        answer = self._client.get_object(
+            Bucket=self._address.bucket, Key=self._prefix + name, Range=f"bytes={asked[0]}-{asked[1]}"
+        )
+        with contextlib.closing(answer["Body"]) as body:
+            _refuse_other_range(name, answer, asked)
+            data: bytes = body.read(asked[1] - asked[0] + 2)
+        return data
+
+    def _soon(self, length: int, ask: Callable[[], T]) -> T:
+        """``ask()``, whose answer has about ``length`` bytes. Raises StorageUnreachable when it does not end."""
+        seconds = self._patience + length / LEAST_RATE
+        try:
+            return within(seconds, ask)
+        except TimeoutError:
+            raise StorageUnreachable(
+                _("no whole answer from {endpoint} within {seconds} s").format(
+                    endpoint=self._address.endpoint, seconds=f"{seconds:.0f}"
+                ),
+                _("The storage answers too slowly to be of use; look at it and at the network, then try again."),
+            ) from None
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Name and length of every object under ``prefix``, page by page."""
@@ -88,7 +116,7 @@ class S3Reader:
         }
         for _page in range(_MAX_PAGES):
             with self._named_errors(prefix):
-                answer = self._client.list_objects_v2(**request)
+                answer = self._soon(0, lambda: self._client.list_objects_v2(**request))
                 found = [(str(item["Key"]), int(item["Size"])) for item in answer.get("Contents", ())]
                 following = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
                 turned_back = answer.get("IsTruncated") and following in {None, request.get("ContinuationToken")}

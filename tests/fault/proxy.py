@@ -14,6 +14,7 @@ import email.utils
 import hashlib
 import http.client
 import http.server
+import re
 import socket
 import struct
 import threading
@@ -43,6 +44,9 @@ Action = Literal[
     "truncate",  # forward; the answer promises its whole length and ends half-way
     "slow",  # forward; bodies pass at `rate` bytes a second, both ways
     "portal",  # answer with the web page of a captive portal
+    "whole",  # forward without its Range: the whole object comes, with 200
+    "cut-list",  # forward; of the objects in the answer's list every second one is left out
+    "stale",  # forward once, and give that answer to all that come later
     "skew",  # forward; the answer's Date is `seconds` away from the truth
 ]
 
@@ -89,6 +93,7 @@ class FaultProxy:
         self._rules: list[Rule] = []
         self._counts: dict[int, int] = {}
         self._seen: list[Seen] = []
+        self.kept: dict[str, tuple[str, bytes]] = {}
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="fault-proxy")
@@ -222,6 +227,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.send_header("ETag", f'"{digest}"')
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+            case "cut-list":
+                kind, body = self._fetched()
+                listed = re.findall(rb"<Contents>.*?</Contents>", body, re.DOTALL)
+                for item in listed[1::2]:
+                    body = body.replace(item, b"")
+                self._answer(200, kind, body)
+            case "stale":
+                if self.path not in self.server.proxy.kept:
+                    self.server.proxy.kept[self.path] = self._fetched()
+                self._answer(200, *self.server.proxy.kept[self.path])
             case _:
                 self._forward(rule)
 
@@ -270,11 +285,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         finally:
             upstream.close()
 
+    def _fetched(self) -> tuple[str, bytes]:
+        """The upstream's answer: content type and body."""
+        upstream = http.client.HTTPConnection(*self.server.proxy.upstream, timeout=60)
+        try:
+            self._send(upstream, None)
+            with upstream.getresponse() as response:
+                return response.getheader("Content-Type", ""), response.read()
+        finally:
+            upstream.close()
+
     def _send(self, upstream: http.client.HTTPConnection, rule: Rule | None) -> None:
         upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if name.lower() not in _HOP_BY_HOP:
-                upstream.putheader(name, value)
+            if name.lower() in _HOP_BY_HOP or (rule and rule.action == "whole" and name.lower() == "range"):
+                continue
+            upstream.putheader(name, value)
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
         if chunked:
             upstream.putheader("Transfer-Encoding", "chunked")
