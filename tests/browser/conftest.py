@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from guardian.audit.facts import Period
-from guardian.audit.gather import gather
+from guardian.audit.gather import gather, verified
 from guardian.audit.pack import answered
 from guardian.audit.pdf import PROGRAMS
 from guardian.audit.report import pack_report
@@ -179,7 +179,7 @@ def drilled(passable: Path, tmp_path_factory: pytest.TempPathFactory) -> Drilled
         assert said.code == 0, said
     node = Node(load(site.yaml), SystemClock(), lambda _event: None, Stop())
     now = node.clock.now()
-    _log, found = gather(node, "app", Period(now - timedelta(days=7), now + timedelta(minutes=1)))
+    found = gather(node, verified(node), "app", Period(now - timedelta(days=7), now + timedelta(minutes=1)))
     facts = answered(found.facts)
     page = (site.root / "drills.html").read_text("utf-8")
     return Drilled(site, node, page, {lang: pack_report(facts, lang, sentence) for lang in ("zh", "en")})

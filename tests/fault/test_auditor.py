@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -180,7 +181,12 @@ def visited(shared_stage: Any, recorded: Any, staging: Any) -> Iterator[Any]:
     stage.site.config["repositories"]["main"]["password"] = f"file:{password}"
     stage.site.config["systems"]["app"]["sources"]["docs"]["paths"] = [str(stage.docs)]
     stage.site.write()
-    yield stage, nobody(room)
+    user = nobody(room)
+    can = subprocess.run([*user, sys.executable, "--version"], capture_output=True, check=False)
+    if can.returncode != 0:
+        shutil.rmtree(room)
+        pytest.skip(f"another user cannot be had here: {can.stderr.decode(errors='replace')}")
+    yield stage, user
     shutil.rmtree(room)
 
 
