@@ -35,12 +35,14 @@ def scratch_folder(
     elif root != leases:
         _look_at(private_dir(root), passable=passable)
     mark = _mark(root, leases)
-    _sweep(root, leases, mark)
+    with explained(root, writing=True):
+        _sweep(root, leases, mark)
     require_space(root, expected_bytes)
     name = f"{mark}{uuid4().hex}"
     with Lease.acquire(leases / f"{name}.lease", "scratch"):
         folder = root / name
-        folder.mkdir(mode=0o700)
+        with explained(folder, writing=True):
+            folder.mkdir(mode=0o700)
         try:
             if passable:
                 folder.chmod(0o711)
@@ -94,14 +96,15 @@ def _aside(root: Path) -> Iterator[Path]:
     with explained(root, writing=True):
         for left in root.glob(f"{_ASIDE}*"):
             _remove_aside(left)
-        folder = root / f"{_ASIDE}{uuid4().hex}"
-        with Lease.acquire(_lease_of(folder), "aside"):
+    folder = root / f"{_ASIDE}{uuid4().hex}"
+    with Lease.acquire(_lease_of(folder), "aside"):
+        with explained(folder, writing=True):
             folder.mkdir(mode=0o700)
-            try:
-                yield folder
-            finally:
-                remove(folder)
-                _lease_of(folder).unlink(missing_ok=True)
+        try:
+            yield folder
+        finally:
+            remove(folder)
+            _lease_of(folder).unlink(missing_ok=True)
 
 
 def _lease_of(aside: Path) -> Path:
