@@ -4,6 +4,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from guardian.model.address import S3Address
 from guardian.objectstore.s3 import S3Store
 
 _HERE = Path(__file__).parent
+
+# What a shell starts in the background ignores Ctrl-C, and so would every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _module(path: Path) -> ModuleType:
