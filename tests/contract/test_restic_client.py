@@ -59,7 +59,8 @@ class Desk:
         return self.root / "repository"
 
     def files(self, kind: str) -> list[Path]:
-        return [path for path in (self.repository / kind).rglob("*") if path.is_file()]
+        # restic writes under a name with "-tmp-" first: such a file is not there yet, for restic either.
+        return [path for path in (self.repository / kind).rglob("*") if path.is_file() and "-tmp-" not in path.name]
 
     def plain(self, *arguments: str) -> list[str]:
         return [str(self.program), "-r", str(self.repository), "--no-cache", *arguments]
