@@ -16,6 +16,7 @@ import pytest
 
 from guardian.durable import Lease
 
+CHECKOUT = Path(__file__).parents[2]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TRIED: only root can become another user")
 
 
@@ -149,17 +150,25 @@ def test_what_killed_auditors_left_goes_with_the_next(recorded: Any, closed: Any
 
 
 def nobody(room: Path) -> list[str]:
-    """The words before a command that make it another user's, who can reach our Python wherever root keeps it."""
-    mounts = []
-    python = Path(sys.base_prefix).resolve()
-    if closed := next((p for p in reversed(python.parents) if not p.stat().st_mode & stat.S_IXOTH), None):
-        held = room / "python"
-        mounts = [
-            f"mkdir {held} && mount --bind {python} {held} && mount -t tmpfs -o mode=755 t {closed}",
-            f"mkdir -p {python} && mount --bind {held} {python} && umount {held} && rmdir {held}",
-        ]
+    """The words before a command that make it another user's, who can reach our Python and code wherever root keeps
+    them: what lies behind a closed door, such as /root, is shown to that command alone at the same place.
+    """
+    needed = dict.fromkeys(Path(p).resolve() for p in (sys.base_prefix, sys.prefix, CHECKOUT))
+    closed = {p: door for p in needed if (door := next((d for d in reversed(p.parents) if not passable(d)), None))}
+    held = {path: room / f"held-{number}" for number, path in enumerate(closed)}
+    mounts = [
+        *(f"mkdir {place} && mount --bind {path} {place}" for path, place in held.items()),
+        *(f"mount -t tmpfs -o mode=755 t {door}" for door in dict.fromkeys(closed.values())),
+        *(f"mkdir -p {path} && mount --bind {place} {path}" for path, place in held.items()),
+        *(f"umount {place} && rmdir {place}" for place in held.values()),
+    ]
     user = 'exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"'
     return ["unshare", "-m", "sh", "-c", " && ".join([*mounts, user]), "sh"]
+
+
+def passable(folder: Path) -> bool:
+    """Whether everybody may go through ``folder``."""
+    return bool(folder.stat().st_mode & stat.S_IXOTH)
 
 
 @pytest.fixture
@@ -184,7 +193,7 @@ def visited(shared_stage: Any, recorded: Any, staging: Any) -> Iterator[Any]:
     stage.site.config["systems"]["app"]["sources"]["docs"]["paths"] = [str(stage.docs)]
     stage.site.write()
     user = nobody(room)
-    can = subprocess.run([*user, sys.executable, "--version"], capture_output=True, check=False)
+    can = subprocess.run([*user, sys.executable, "-c", "import guardian"], capture_output=True, check=False)
     if can.returncode != 0:
         shutil.rmtree(room)
         pytest.skip(f"another user cannot be had here: {can.stderr.decode(errors='replace')}")
