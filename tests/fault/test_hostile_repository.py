@@ -5,7 +5,6 @@ Parser by parser they are tried in tests/unit/decoder; here they come to the com
 
 import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
@@ -256,33 +255,3 @@ def wide_folder(intruder: Any, count: int) -> str:
     tree = intruder.forge.blob("tree", document, packed=zstandard.compress(document), raw=len(document))
     intruder.forge.close_pack()
     return str(tree)
-
-
-def test_very_many_entries_are_drawn_from_in_bounded_memory() -> None:
-    """The frame of a tree of very many files. GUARDIAN_TEST_ENTRIES=10000000 tries ten million, in five minutes."""
-    entries, width = int(os.environ.get("GUARDIAN_TEST_ENTRIES", "200000")), 25_000
-    program = f"""
-import importlib.util, json, resource, sys
-import zstandard
-from guardian.drill import frame
-spec = importlib.util.spec_from_file_location("forging", sys.argv[1])
-forging = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(forging)
-forge = forging.Forge()
-node = json.dumps({{**forge.node("@", type="file", mode=0o600, size=0), "content": []}}).encode()
-before, after = node.split(b"@")
-folder = b'{{"nodes":[' + b",".join(before + b"f%07d" % n + after for n in range({width})) + b"]}}\\n"
-below = forge.blob("tree", folder, packed=zstandard.compress(folder), raw=len(folder))
-root = forge.tree(*(forge.node(f"d{{n:04}}", type="dir", subtree=below) for n in range({entries // width})))
-forge.close_pack()
-forge.index()
-forge.snapshot(root)
-loaded = forge.load()
-found = frame.files(loaded, loaded.snapshots[0], root)
-print(len(found), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-    unit = Path(__file__).parents[1] / "unit" / "decoder" / "conftest.py"
-    done = subprocess.run([sys.executable, "-c", program, str(unit)], capture_output=True, text=True, check=True)
-    count, memory = map(int, done.stdout.split())
-    assert count == entries
-    assert memory * 1024 < MEMORY
