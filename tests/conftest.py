@@ -12,12 +12,17 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 from guardian.demo.server import SeaweedFS
 from guardian.model.address import S3Address
 from guardian.objectstore.s3 import S3Store
 
 _HERE = Path(__file__).parent
+
+# Machines are noisy: no example fails for having been slow.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # What a shell starts in the background ignores Ctrl-C, and so would every program that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
