@@ -182,9 +182,16 @@ def install_system_packages(packages: list[str], *, verbose: bool) -> None:
 
     def install() -> str:
         # A fresh machine has no package lists yet. A list that cannot be fetched is no reason to stop: the
-        # package may be in another one.
-        quietly([*elevate, "apt-get", "update"])
-        return run([*elevate, "env", "DEBIAN_FRONTEND=noninteractive", *command.split()], verbose=verbose)
+        # package may be in another one. If it is not, that list is why.
+        stale = ""
+        try:
+            run([*elevate, "apt-get", "-o", "APT::Update::Error-Mode=any", "update"], verbose=verbose)
+        except StepError as error:
+            stale = error.output
+        try:
+            return run([*elevate, "env", "DEBIAN_FRONTEND=noninteractive", *command.split()], verbose=verbose)
+        except StepError as error:
+            raise StepError(str(error), stale + error.output) from error
 
     try:
         step(f"system packages: {', '.join(packages)}", install)
