@@ -105,7 +105,7 @@ def test_every_part_is_there() -> None:
     found = page(made.rich())
     headings = [
         "The ladder: what is proven", "What the samples say", "The period in pictures", "Findings", "Backups", "Drills",
-        "The assessor's four questions", "Clauses of the standards", "Disaster recovery grade", "Who holds the keys",
+        "The assessor's four questions", "Clauses of the standards", "Disaster recovery level", "Who holds the keys",
         "What was not proven", "Check this report without us", "The log's checkpoint",
     ]  # fmt: skip
     assert [heading for heading in headings if heading not in found.text] == []
