@@ -44,6 +44,36 @@ class ScanSettings(Written):
     every: Duration | None = None
 
 
+class Bandwidth(Written):
+    """How much of the line restic may take in a part of the week, such as ``mon-fri 08:00-18:00``."""
+
+    window: Annotated[str, StringConstraints(min_length=1)]
+    upload: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
+    download: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
+
+
+class MetricsSettings(Written):
+    """Where Prometheus finds this host's metrics."""
+
+    listen: str | None = Field("127.0.0.1:9787", description="address and port of /metrics; null for none")
+    web_config: str | None = Field(
+        None, description="TLS and users, a file as Prometheus' own exporters take with --web.config.file"
+    )
+    textfile: str | None = Field(None, description="a file for node_exporter's textfile collector, ending in .prom")
+
+
+class AgentSettings(Written):
+    """How the agent of this host works."""
+
+    time_zone: str | None = Field(None, description="of all schedules, such as Asia/Shanghai; default: the host's")
+    concurrency: Annotated[int, Field(ge=1, le=16)] = Field(2, description="so many jobs run at the same time")
+    blackout: tuple[str, ...] = Field((), description="when no job of any system runs, such as '22:00-02:00'")
+    nice: Annotated[int, Field(ge=0, le=19)] = Field(10, description="processor priority of jobs; 19 is the lowest")
+    io_class: Literal["normal", "idle"] = Field("normal", description="idle: jobs read disks when nobody else does")
+    bandwidth: tuple[Bandwidth, ...] = Field((), description="the first window that holds the moment counts")
+    metrics: MetricsSettings = MetricsSettings()
+
+
 _INCLUDE = {
     "type": "array",
     "items": {"type": "string", "minLength": 1},
@@ -81,3 +111,4 @@ class HostConfig(Written):
     repositories: Annotated[dict[Id, RepositorySpec], Field(min_length=1)]
     systems: Annotated[dict[Id, System], Field(min_length=1)]
     scan: ScanSettings = ScanSettings()
+    agent: AgentSettings = AgentSettings()

@@ -153,10 +153,16 @@ class RepositorySpec(Written):
     limit_upload: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
     limit_download: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
     connections: Annotated[int, Field(ge=1, le=256)] | None = None
+    maintain: str = Field("weekly", description="when retention is applied and space is freed")
+    posture: str = Field("daily", description="when the storage's own set-up is looked at and tried")
+    maintenance_credentials: SecretRef | None = Field(
+        None,
+        description="S3 credentials of the identity that may delete, for maintenance only; default: those of backups",
+    )
 
 
 class Retention(Written):
-    """How many restore points of each age are kept."""
+    """How many restore points of each age are kept, and what no rule may remove."""
 
     last: Annotated[int, Field(ge=1)] | None = None
     hourly: Annotated[int, Field(ge=1)] | None = None
@@ -164,6 +170,26 @@ class Retention(Written):
     weekly: Annotated[int, Field(ge=1)] | None = None
     monthly: Annotated[int, Field(ge=1)] | None = None
     yearly: Annotated[int, Field(ge=1)] | None = None
+    within: Duration | None = Field(None, description="everything younger than this is kept")
+    minimum: Annotated[int, Field(ge=1)] = Field(3, description="of every source so many good ones stay, always")
+    max_removal: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="no run removes a larger share of a source's restore points than this"
+    )
+
+
+class Hook(Written):
+    """A program to run beside a job; never a shell line. Exit status 75 of one that runs before skips the job."""
+
+    argv: Annotated[tuple[str, ...], Field(min_length=1)]
+    time_limit: Duration = Field("5m", validate_default=True)
+
+
+class Hooks(Written):
+    """Programs to run before a system's backup, after a good one, and after one that failed."""
+
+    before: tuple[Hook, ...] = ()
+    after: tuple[Hook, ...] = ()
+    failed: tuple[Hook, ...] = ()
 
 
 DrillLevel = Literal["K", "D0", "D1", "D2", "D3", "D4", "D5", "D6"]
@@ -172,8 +198,16 @@ DrillLevel = Literal["K", "D0", "D1", "D2", "D3", "D4", "D5", "D6"]
 class Plan(Written):
     """When a system is backed up, what is kept, where it is copied, how often its return is proven."""
 
+    enabled: bool = Field(True, description="false pauses everything that comes round; what is due meanwhile is told")
     schedule: str | None = None
-    jitter: Duration | None = None
+    jitter: Duration | None = Field(
+        None, description="runs begin up to so much later, by an amount that is each host's own and stays the same"
+    )
+    blackout: tuple[str, ...] = Field(
+        (), description="when nothing runs, such as 'mon-fri 08:00-18:00'; what is running is interrupted and resumed"
+    )
+    priority: Annotated[int, Field(ge=0, le=100)] = Field(50, description="of systems that are due, the higher is first")
+    hooks: Hooks = Hooks()
     retention: Retention | None = None
     copy_to: tuple[Id, ...] = ()
     drills: dict[DrillLevel, str] = Field(default_factory=dict)
@@ -194,6 +228,9 @@ class System(Written):
     depends_on: tuple[Id, ...] = ()
     repository: Id | None = Field(
         None, description="default: 'main', or the only repository that is not a copy's target"
+    )
+    legal_hold: str | None = Field(
+        None, description="why nothing of this system may be removed for now; whatever the retention says"
     )
     sources: Annotated[dict[Id, SourceSpec], Field(min_length=1)]
     plan: Plan = Plan()
