@@ -166,3 +166,12 @@ def make(root: Path, url: str = "", credentials: Path | None = None) -> Site:
     site.fill()
     site.write()
     return site
+
+
+def copy(original: Site, root: Path) -> Site:
+    """A copy in ``root``, which is made, of a site with a local repository, with all that was done there so far."""
+    subprocess.run(["cp", "-a", str(original.root), str(root)], check=True)
+    config = json.loads(json.dumps(original.config).replace(str(original.root), str(root)))
+    site = Site(root, str(root / "repository"), None, config)
+    site.write()
+    return site

@@ -6,7 +6,6 @@ Everything else is what a real ``guardian init`` and two real ``guardian backup`
 """
 
 import hashlib
-import json
 import os
 import shutil
 import signal
@@ -237,9 +236,5 @@ def prepare(site: Any, cheapen: Callable[[Any], None]) -> Stage:
 
 def copy(original: Stage, root: Path) -> Stage:
     """A copy of ``original`` in ``root``, which is made. Its documents lie in it, under another path than before."""
-    subprocess.run(["cp", "-a", str(original.site.root), str(root)], check=True)
-    old, new = str(original.site.root), str(root)
-    config = json.loads(json.dumps(original.site.config).replace(old, new))
-    site = type(original.site)(root, str(root / "repository"), None, config)
-    site.write()
+    site = sys.modules[type(original.site).__module__].copy(original.site, root)
     return Stage(site, original.saved)
