@@ -5,13 +5,16 @@ below; an entry is its DSSE envelope; a checkpoint is a signed tree head.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from guardian.model.backup import Counts, RunOutcome, SourceSample, StreamDigest
-from guardian.model.border import Sha256, Stated
+from guardian.model.border import Sha256
 from guardian.model.drill import DrillCheck, DrillLevel, DrillOutcome, Frame
+from guardian.model.posture import LockExtension as LockExtension  # noqa: PLC0414  all statements are found here
+from guardian.model.posture import RepositoryPosture as RepositoryPosture  # noqa: PLC0414
+from guardian.model.predicate import Predicate as Predicate  # noqa: PLC0414
 from guardian.model.reason import Reason
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -23,12 +26,6 @@ NAMESPACE = "https://guardian-dr.org/statement"
 def predicate_type(name: str, version: int = 1) -> str:
     """The predicate type URI of ``name``, such as ``backup-receipt``."""
     return f"{NAMESPACE}/{name}/v{version}"
-
-
-class Predicate(Stated):
-    """Base of what a statement says. ``name`` is the last words of its predicate type."""
-
-    name: ClassVar[str]
 
 
 class BackupReceipt(Predicate):
@@ -64,10 +61,15 @@ class BackupReceipt(Predicate):
     facts: dict[str, Any] = Field(default_factory=dict)
     parent: Sha256 | None = None
     previous: Sha256 | None = None
+    slot: str | None = Field(None, description="the nominal moment an agent ran it for; None: somebody asked for it")
 
 
 class NoBackup(Predicate):
-    """A backup that did not happen or did not count, and why. ``orphans`` are snapshots it may have left."""
+    """A backup that did not happen or did not count, and why. ``orphans`` are snapshots it may have left.
+
+    ``slot`` is the nominal moment an agent ran it for, or left it out. One statement may stand for several ``slots``
+    in a row that were left out for one reason: those from ``slot`` to ``slot_until``, both among them.
+    """
 
     name = "no-backup"
 
@@ -82,6 +84,50 @@ class NoBackup(Predicate):
     started: str
     ended: str
     orphans: tuple[Sha256, ...] = ()
+    slot: str | None = None
+    slot_until: str | None = None
+    slots: Annotated[int, Field(ge=1)] = 1
+
+
+class CopyReceipt(Predicate):
+    """One restore point brought to a further repository, and whether all of it lies there.
+
+    ``repository`` is the one that was backed up to, ``to`` the copy's (keys both). ``snapshot_id`` is the snapshot
+    that the backup's receipt (``receipt``, its leaf hash) vouches for, ``copy_id`` that of the copy: another id with
+    the same tree. ``complete``: our own decoder found everything that the tree leads to; anything else is ``failed``.
+    ``bytes`` are those of the restore point, before deduplication.
+    """
+
+    name = "copy-receipt"
+
+    run_id: str
+    tenant: str
+    host: str
+    system: str
+    source: str
+    repository: str
+    repository_id: str
+    snapshot_id: Sha256
+    receipt: Sha256
+    to: str
+    to_id: str
+    copy_id: Sha256 | None = None
+    tree_id: Sha256
+    outcome: RunOutcome
+    reasons: tuple[Reason, ...] = ()
+    bytes: int
+    started: str
+    ended: str
+    tools: dict[str, str]
+    slot: str | None = None
+
+    def as_copied(self, receipt: BackupReceipt) -> BackupReceipt | None:
+        """What ``receipt`` says of the copy: all as it was, but where it lies. None when it is about something else."""
+        same = (receipt.system, receipt.source, receipt.snapshot_id, receipt.tree_id)
+        if self.copy_id is None or same != (self.system, self.source, self.snapshot_id, self.tree_id):
+            return None
+        where = {"repository": self.to, "repository_id": self.to_id, "snapshot_id": self.copy_id}
+        return receipt.model_copy(update=where)
 
 
 class DrillPlan(Predicate):
@@ -104,6 +150,7 @@ class DrillPlan(Predicate):
     snapshot_id: Sha256
     tree_id: Sha256
     receipt: Sha256
+    copy_of: Sha256 | None = Field(None, description="leaf hash of the statement that it is a copy, where it is one")
     frames: tuple[Frame, ...]
     confidence: float
     max_loss: float
@@ -138,6 +185,7 @@ class DrillResult(Predicate):
     snapshot_id: Sha256 | None = None
     tree_id: Sha256 | None = None
     receipt: Sha256 | None = Field(None, description="leaf hash of the receipt it was held against")
+    copy_of: Sha256 | None = Field(None, description="leaf hash of the statement that it is a copy, where it is one")
     plan: Sha256 | None = Field(None, description="leaf hash of its plan")
     timeline: dict[str, float] = Field(default_factory=dict)
     rto_seconds: float | None = None
@@ -222,7 +270,19 @@ class ConfigChange(Predicate):
 
 PREDICATES: dict[str, type[Predicate]] = {
     predicate_type(noun.name): noun
-    for noun in (BackupReceipt, NoBackup, DrillPlan, DrillResult, ObjectListing, Restored, KeyEvent, ConfigChange)
+    for noun in (
+        BackupReceipt,
+        NoBackup,
+        CopyReceipt,
+        DrillPlan,
+        DrillResult,
+        ObjectListing,
+        Restored,
+        KeyEvent,
+        RepositoryPosture,
+        LockExtension,
+        ConfigChange,
+    )
 }
 
 
