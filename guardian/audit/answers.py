@@ -7,22 +7,19 @@ could-not-verify, and what no log can know is for a person.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import get_args
 
 from guardian.audit.derive import proof
 from guardian.audit.facts import Answer, PackFacts, Proof, Recorded, State
 from guardian.audit.gather import cadence_seconds
 from guardian.audit.standards import Ask, Query
+from guardian.drill.ladder import is_thin, reached, says
 from guardian.model.drill import DrillLevel, DrillOutcome
 from guardian.model.evidence import DrillResult
 from guardian.model.reason import Reason, reason
 
 _ORDER: tuple[State, ...] = ("not-satisfied", "could-not-verify", "satisfied")
-_LADDER: tuple[DrillLevel, ...] = tuple(level for level in get_args(DrillLevel) if level != "K")
 _PROOFS = 100
 """Proofs of one answer, the newest; the figures count all."""
-_CONFIDENCE, _MAX_LOSS = 0.95, 0.01
-"""What a drill asks of its sample unless it is told otherwise."""
 _GRACE = 1.1
 """A weekly drill that begins a little later each week is still weekly."""
 
@@ -109,33 +106,6 @@ def _real_time(_facts: PackFacts, _ask: Ask) -> Answer:
 # drills
 
 
-def climbed(drill: DrillResult, level: DrillLevel) -> DrillOutcome | None:
-    """What a drill says of ``level`` and above; None when it did not climb there and says nothing.
-
-    It passed when a check at that level or above did, and none at or below that one failed or stayed open. A failure
-    further down says something of all above it: what is gone does not come back either.
-    """
-    if level == "K":
-        return next((check.outcome for check in drill.checks if check.level == "K"), None)
-    rungs = [check for check in drill.checks if check.level in _LADDER]
-    at = {check.level: _LADDER.index(check.level) for check in rungs}
-    reached = [check for check in rungs if at[check.level] >= _LADDER.index(level)]
-    if not reached:
-        return "FAIL" if any(check.outcome == "FAIL" for check in rungs) else None
-    for check in reached:
-        if check.outcome == "PASS" and all(c.outcome == "PASS" for c in rungs if at[c.level] <= at[check.level]):
-            return "PASS"
-    outcomes = {check.outcome for check in rungs if check.outcome != "PASS"}
-    return "FAIL" if "FAIL" in outcomes else "COULD_NOT_VERIFY" if "COULD_NOT_VERIFY" in outcomes else "NOT_RUN"
-
-
-def reached(drill: DrillResult, level: DrillLevel) -> bool:
-    """Whether a drill has a check at ``level`` or above."""
-    if level == "K":
-        return any(check.level == "K" for check in drill.checks)
-    return any(check.level in _LADDER[_LADDER.index(level) :] for check in drill.checks)
-
-
 def attempts(facts: PackFacts, source: str, level: DrillLevel) -> list[tuple[Recorded[DrillResult], DrillOutcome]]:
     """The drills of a source that say something of ``level`` or above, newest first, and what.
 
@@ -143,25 +113,7 @@ def attempts(facts: PackFacts, source: str, level: DrillLevel) -> list[tuple[Rec
     runs it to choose, and what proves a clause is not.
     """
     mine = [one for one in reversed(facts.drills) if one.said.source == source]
-    found = [(one, outcome) for one in mine if (outcome := climbed(one.said, level)) not in (None, "NOT_RUN")]
-    if level != "D3":
-        return found
-    return [(one, "COULD_NOT_VERIFY" if outcome == "PASS" and is_thin(one.said) else outcome) for one, outcome in found]
-
-
-def is_thin(drill: DrillResult) -> bool:
-    """Whether its sample by bytes rules out less than a drill does unless it is told to: 1 % bad, at 95 %.
-
-    Not where a database was loaded whole after it.
-    """
-    if any(check.level not in ("K", "D0", "D1", "D2", "D3") and check.outcome == "PASS" for check in drill.checks):
-        return False
-    return any(
-        one.unit == "bytes" and one.method != "census" and (one.confidence < _CONFIDENCE or one.upper > _MAX_LOSS)
-        for check in drill.checks
-        if check.level == "D3" and check.outcome == "PASS"
-        for one in check.assurances
-    )
+    return [(one, outcome) for one in mine if (outcome := says(one.said, level)) not in (None, "NOT_RUN")]
 
 
 def _drill_passed(facts: PackFacts, ask: Ask) -> Answer:

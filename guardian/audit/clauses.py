@@ -70,7 +70,7 @@ def _failures(facts: PackFacts) -> Answer:
     said = []
     for source in facts.system.sources:
         partial = sum(one.said.source == source.id and one.said.outcome != "complete" for one in facts.receipts)
-        if count := partial + sum(one.said.source == source.id for one in facts.no_backups):
+        if count := partial + sum(one.said.slots for one in facts.no_backups if one.said.source == source.id):
             said.append(reason("backups-failed", "warning", source=source.id, count=count))
     return Answer("satisfied", tuple(said))
 

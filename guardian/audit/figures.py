@@ -63,7 +63,7 @@ def sources(facts: PackFacts) -> tuple[SourceRow, ...]:
                 repository=source.repository,
                 complete=sum(r.said.outcome == "complete" for r in mine),
                 partial=sum(r.said.outcome == "partial" for r in mine),
-                missed=sum(r.said.source == source.id for r in facts.no_backups),
+                missed=sum(r.said.slots for r in facts.no_backups if r.said.source == source.id),
                 newest=last.at if last else None,
                 files=last.said.counts.files if last else 0,
                 bytes=last.said.counts.bytes if last else 0,

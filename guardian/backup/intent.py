@@ -26,12 +26,22 @@ class Intent(Stated):
     source: str
     repository: str
     started: str
+    slot: str | None = None
 
 
 def declare(folder: Path, intent: Intent) -> None:
     """Put ``intent`` on disk. From now on the run is found, whatever happens to this process."""
     durable.private_dir(folder)
     durable.write_new(_path(folder, intent), intent.model_dump_json().encode())
+
+
+def watch(folder: Path, intent: Intent) -> None:
+    """Put on disk that restic is about to lock the repository for something else than a backup.
+
+    Whatever happens to this process, the next run on the repository looks for the lock; :func:`settle` ends that.
+    """
+    durable.private_dir(folder)
+    durable.write_new(_path(folder, intent).with_suffix(".recorded"), intent.model_dump_json().encode())
 
 
 def settle(folder: Path, intent: Intent) -> None:

@@ -82,7 +82,8 @@ class TaskRecord:
     """What the journal knows of a task: all that deciding needs.
 
     ``since``: when the agent first knew it (no slot before it is owed). ``accounted``: the newest slot that has
-    ended, of whatever kind; None before the first. ``last_*``: the newest attempts.
+    ended, of whatever kind; None before the first. ``last_*``: the newest attempts;
+    ``last_seconds``: how long the newest that has ended took.
     """
 
     task: str
@@ -92,6 +93,7 @@ class TaskRecord:
     last_started: datetime | None = None
     last_ended: datetime | None = None
     last_result: JobResult | None = None
+    last_seconds: float | None = None
     last_success: datetime | None = None
     failures_in_a_row: int = 0
     interrupted_slot: datetime | None = None

@@ -1,0 +1,242 @@
+"""What is gathered from the log's entries, one after another, for the status. Pure; bounded however long the log is."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from statistics import median
+from typing import Any, Final, Literal
+
+from guardian.agent.known import Drilled, Facts, Lack, Place, Point, Proof, Protected, Stored
+from guardian.agent.trace import Trace, trace, when
+from guardian.drill.ladder import LADDER, says
+from guardian.model.drill import DrillCheck, DrillLevel
+from guardian.model.evidence import BackupReceipt, CopyReceipt, DrillResult, Entry, NoBackup, Predicate
+
+_POINTS: Final = 256
+"""Restore points of a place that are remembered, the newest: an older one is proven no more, as far as is shown."""
+_MEDIANS: Final = 14
+_RESTORABLE: Final = LADDER[LADDER.index("D3") :]
+"""Levels that bring data back; what is below only looks at it where it lies."""
+_GONE: Final = frozenset({"snapshot-missing", "snapshot-altered"})
+
+
+@dataclass(slots=True)
+class _Place:
+    """One place, as far as the log was read."""
+
+    points: deque[Point] = field(default_factory=lambda: deque(maxlen=_POINTS))
+    newest: Point | None = None
+    figures: deque[Mapping[str, float]] = field(default_factory=lambda: deque(maxlen=_MEDIANS))
+    lack: Lack | None = None
+    count: int = 0
+    gone: frozenset[str] = frozenset()
+    """Snapshots that the newest look at what is there did not find as they should be."""
+    proofs: dict[str, Proof] = field(default_factory=dict)
+    drills: dict[str, Drilled] = field(default_factory=dict)
+    suspicious: list[str] = field(default_factory=list)
+
+    def backed_up(self, point: Point, figures: Mapping[str, float]) -> None:
+        self.points.append(point)
+        self.newest, self.lack = point, None
+        self.count += 1
+        self.figures.append(figures)
+
+    def remove(self, snapshots: frozenset[str]) -> None:
+        kept = [point for point in self.points if point.snapshot not in snapshots]
+        self.count -= min(self.count, len(self.points) - len(kept))
+        self.points = deque(kept, maxlen=_POINTS)
+        self.proofs = {name: proof for name, proof in self.proofs.items() if name not in snapshots}
+        self.suspicious = [name for name in self.suspicious if name not in snapshots]
+
+    def drilled(self, said: DrillResult, at: datetime) -> None:
+        for level in {*self.drills, *(check.level for check in said.checks)}:
+            self._word(said, at, level)
+        for check in said.checks:
+            if check.level == "D0" and check.outcome in ("PASS", "FAIL"):
+                self.gone = frozenset(_named(check))
+                if any(why.code == "repository-changed" for why in check.reasons):
+                    self.gone |= {point.snapshot for point in self.points}
+        self._prove(said, at)
+
+    def _word(self, said: DrillResult, at: datetime, level: Any) -> None:
+        outcome = says(said, level)
+        if outcome in (None, "NOT_RUN"):
+            return
+        before = self.drills.get(level)
+        word = Drilled(at, outcome, before.last_pass if before else None)
+        if outcome == "PASS":
+            bound = next((a for check in said.checks if check.level == level for a in check.assurances), None)
+            word = Drilled(
+                at=at,
+                outcome=outcome,
+                last_pass=at,
+                # What a partial drill extrapolates was not measured.
+                rto_seconds=None if said.extrapolated else said.rto_seconds,
+                rpo_seconds=None if said.extrapolated else said.rpo_seconds,
+                confidence=bound.confidence if bound else None,
+                max_loss=bound.upper if bound else None,
+            )
+        self.drills[level] = word
+
+    def _prove(self, said: DrillResult, at: datetime) -> None:
+        snapshot = said.snapshot_id
+        if snapshot is None:
+            return
+        if any(check.outcome == "FAIL" and check.level not in ("K", "D0") for check in said.checks):
+            self.proofs.pop(snapshot, None)
+            return
+        level: DrillLevel | None = next((one for one in reversed(_RESTORABLE) if says(said, one) == "PASS"), None)
+        point = next((point for point in self.points if point.snapshot == snapshot), None)
+        if level is None or point is None:
+            return
+        before = self.proofs.get(snapshot)
+        if before is None or LADDER.index(before.level) <= LADDER.index(level):
+            self.proofs[snapshot] = Proof(snapshot, point.at, level, at)
+        for old in list(self.proofs)[:-_POINTS]:
+            del self.proofs[old]
+
+    def known(self) -> Protected:
+        there = [point for point in self.points if point.snapshot not in self.gone]
+        clean = None
+        if self.suspicious:
+            first = next((n for n, point in enumerate(there) if point.snapshot in self.suspicious), len(there))
+            clean = there[first - 1] if first else None
+        standing = [proof for proof in self.proofs.values() if proof.snapshot not in self.gone]
+        return Protected(
+            newest=self.newest,
+            good=next((point for point in reversed(there) if point.outcome == "complete"), None),
+            points=self.count,
+            figures=dict(self.figures[-1]) if self.figures else {},
+            medians=_medians(self.figures),
+            lack=self.lack,
+            proof=max(standing, key=lambda proof: proof.at, default=None),
+            drills=dict(self.drills),
+            suspicious=tuple(self.suspicious),
+            last_clean=clean,
+        )
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Takes the entries of one log in their order; ``size`` of them were taken."""
+
+    size: int = 0
+    newest: datetime | None = None
+    _places: dict[Place, _Place] = field(default_factory=dict)
+    _copied: dict[Place, set[str]] = field(default_factory=dict)
+    """Of a copy: the newest snapshots of its source that it holds."""
+    _sources: dict[Place, Place] = field(default_factory=dict)
+    """Of a copy: where it comes from."""
+    _stored: dict[str, Stored] = field(default_factory=dict)
+
+    def take(self, entry: Entry) -> None:
+        """Take one entry. What it says and this version does not know is passed over."""
+        self.size = entry.index + 1
+        said = entry.predicate
+        if said is None:
+            return
+        try:
+            self._take(said, entry)
+        except ValueError:
+            return  # a time that is none: nothing of it can be shown
+
+    def _take(self, said: Predicate, entry: Entry) -> None:
+        at = _moment(said)
+        self.newest = at if self.newest is None else max(self.newest, at)
+        match said:
+            case BackupReceipt() | NoBackup():
+                found = trace(entry)
+                if found is not None:
+                    self._backup(said, found)
+            case CopyReceipt():
+                self._copy(said, entry)
+            case DrillResult():
+                self._place(said.system, said.source, said.repository).drilled(said, at)
+                self._coverage(said)
+            case _:
+                pass
+
+    def _place(self, system: str, source: str, repository: str) -> _Place:
+        return self._places.setdefault((system, source, repository), _Place())
+
+    def _backup(self, said: BackupReceipt | NoBackup, found: Trace) -> None:
+        place, index = self._place(said.system, said.source, said.repository), found.result.entry or 0
+        if isinstance(said, BackupReceipt):
+            outcome: Literal["complete", "partial"] = "complete" if said.outcome == "complete" else "partial"
+            place.backed_up(Point(said.snapshot_id, found.started, outcome, index), found.result.figures)
+        else:
+            place.lack = Lack(found.ended, said.outcome, said.reasons, index, found.ran)
+
+    def _copy(self, said: CopyReceipt, entry: Entry) -> None:
+        here, there = (said.system, said.source, said.repository), (said.system, said.source, said.to)
+        self._sources[there] = here
+        copy, source = self._place(*there), self._place(*here)
+        if said.outcome != "complete" or said.copy_id is None:
+            copy.lack = Lack(when(said.ended), said.outcome, said.reasons, entry.index, ran=True)
+            return
+        held = self._copied.setdefault(there, set())
+        held.add(said.snapshot_id)
+        if len(held) > 2 * _POINTS:
+            held &= {point.snapshot for point in source.points}
+        point = next((point for point in source.points if point.snapshot == said.snapshot_id), None)
+        if point is None or any(known.snapshot == said.copy_id for known in copy.points):
+            return
+        # As old as what it is a copy of; older ones may be copied after newer ones.
+        copied = replace(point, snapshot=said.copy_id, entry=entry.index)
+        points = sorted((*copy.points, copied), key=lambda one: one.at)
+        copy.points = deque(points, maxlen=_POINTS)
+        copy.newest, copy.lack = copy.points[-1], None
+        copy.count += 1
+
+    def _coverage(self, said: DrillResult) -> None:
+        for check in said.checks:
+            if check.coverage is not None and check.coverage.bytes:
+                share = check.coverage.bytes_read / check.coverage.bytes
+                self._stored[said.repository] = replace(self._repository(said.repository), coverage=share)
+
+    def _repository(self, key: str) -> Stored:
+        return self._stored.get(key, Stored())
+
+    def facts(self, root: str) -> Facts:
+        """What was gathered, under the root of the log it came from."""
+        places = {key: place.known() for key, place in self._places.items()}
+        for there, here in self._sources.items():
+            places[there] = replace(places[there], behind=self._behind(there, here))
+        counted: dict[str, int] = {}
+        for (_system, _source, repository), place in self._places.items():
+            counted[repository] = counted.get(repository, 0) + place.count
+        stored = {
+            key: replace(self._repository(key), snapshots=counted.get(key))
+            for key in counted.keys() | self._stored.keys()
+        }
+        return Facts(size=self.size, root=root, newest=self.newest, intact=True, places=places, repositories=stored)
+
+    def _behind(self, there: Place, here: Place) -> int:
+        source, copied = self._places.get(here, _Place()), self._copied.get(there, set())
+        count = 0
+        for point in reversed(source.points):
+            if point.snapshot in copied:
+                break
+            count += 1
+        return count
+
+
+def _named(check: DrillCheck) -> Iterable[str]:
+    for why in check.reasons:
+        if why.code in _GONE:
+            yield str(why.args.get("snapshot", ""))
+
+
+def _medians(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    columns: dict[str, list[float]] = {}
+    for one in figures:
+        for name, value in one.items():
+            columns.setdefault(name, []).append(value)
+    return {name: float(median(values)) for name, values in columns.items()}
+
+
+def _moment(said: Predicate) -> datetime:
+    """When what a statement tells was over. Raises ValueError."""
+    text = next((found for name in ("ended", "at", "planned") if (found := getattr(said, name, None))), "")
+    return when(str(text))

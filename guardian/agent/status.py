@@ -1,0 +1,251 @@
+"""The status of this host: configuration, journal and log put together for people and metrics. Pure.
+
+Where nothing is known there is None. Nothing is asked here: whoever calls gathers first, and gathering costs next to
+nothing while nothing changes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from guardian.agent.journal import Journal
+from guardian.agent.known import Drilled, Facts, Protected, Stored
+from guardian.agent.tasks import Planned
+from guardian.agent.verdict import Case, judge
+from guardian.clock import rfc3339
+from guardian.config.loaded import Loaded
+from guardian.drill.ladder import LADDER
+from guardian.model.backup import Target
+from guardian.model.job import TaskRecord
+from guardian.model.status import (
+    AgentNow,
+    CopyStatus,
+    DrillStatus,
+    HostStatus,
+    JobNow,
+    LogStatus,
+    Ran,
+    RepositoryStatus,
+    SourceStatus,
+)
+
+_ENDS_AT_D3: Final = frozenset({"files", "command"})
+"""Kinds of sources that no drill climbs higher with: what is asked of D4 is answered by D3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that a status is made of. Mappings are by the key of the task.
+
+    ``counts`` are the slots missed and skipped ever, ``due`` when a task begins next.
+    """
+
+    loaded: Loaded
+    planned: tuple[Planned, ...]
+    facts: Facts
+    agent: AgentNow
+    records: Mapping[str, TaskRecord] = field(default_factory=dict)
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    due: Mapping[str, datetime | None] = field(default_factory=dict)
+    jobs: tuple[JobNow, ...] = ()
+
+
+def counts(journal: Journal, planned: Iterable[Planned]) -> dict[str, tuple[int, int]]:
+    """Of every task the slots that were missed and skipped, ever. Raises as the journal does."""
+    return {one.task.key: journal.counts(one.task.key) for one in planned}
+
+
+def status(sight: Sight, now: datetime) -> HostStatus:
+    """Everything an operator sees of this host, as of ``now``."""
+    loaded, view = sight.loaded, _View(sight, now)
+    tenant = loaded.config.tenant
+    return HostStatus(
+        tenant=tenant.id,
+        host=loaded.host,
+        region=tenant.region,
+        at=rfc3339(now),
+        agent=sight.agent,
+        log=_log(sight.facts),
+        sources=tuple(view.source(target) for target in loaded.targets()),
+        drills=tuple(view.drills()),
+        copies=tuple(view.copies()),
+        repositories=tuple(view.repositories()),
+        scans=tuple(view.ran(one.task.key) for one in sight.planned if one.task.kind == "scan"),
+        jobs=sight.jobs,
+    )
+
+
+def _log(facts: Facts) -> LogStatus:
+    return LogStatus(entries=facts.size, intact=facts.intact, root=facts.root, newest=_text(facts.newest))
+
+
+def _text(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    sight: Sight
+    now: datetime
+
+    def _planned(self, key: str) -> Planned | None:
+        return next((one for one in self.sight.planned if one.task.key == key), None)
+
+    def ran(self, key: str) -> Ran:
+        """A task's newest attempt and next slot; one that is not planned is not enabled."""
+        planned, record = self._planned(key), self.sight.records.get(key)
+        missed, skipped = self.sight.counts.get(key, (0, 0))
+        enabled = planned is not None and planned.enabled
+        due = self.sight.due.get(key) if enabled else None
+        if record is None:
+            return Ran(task=key, missed=missed, skipped=skipped, next_due=_text(due), enabled=enabled)
+        result = record.last_result
+        return Ran(
+            task=key,
+            last_started=_text(record.last_started),
+            last_ended=_text(record.last_ended),
+            last_outcome=result.outcome if result else None,
+            last_exit_code=result.exit_code if result else None,
+            last_reasons=result.reasons if result else (),
+            last_seconds=record.last_seconds,
+            last_success=_text(record.last_success),
+            failures_in_a_row=record.failures_in_a_row,
+            missed=missed,
+            skipped=skipped,
+            next_due=_text(due),
+            enabled=enabled,
+        )
+
+    # sources
+
+    def _protected(self, target: Target) -> Protected | None:
+        """What the log says; None when it cannot be asked. A source it does not name was never backed up."""
+        facts = self.sight.facts
+        if facts.intact is not True:
+            return None
+        return facts.places.get((target.system, target.source, target.key), Protected())
+
+    def source(self, target: Target) -> SourceStatus:
+        """One source: the verdict, and what it rests on."""
+        system = self.sight.loaded.config.systems[target.system]
+        key = f"backup:{target.ref}"
+        record, known = self.sight.records.get(key), self._protected(target)
+        verdict, reasons = judge(self._case(target, known))
+        shown = known or Protected()
+        rpo, rto = system.objectives.rpo, system.objectives.rto
+        return SourceStatus(
+            system=target.system,
+            source=target.source,
+            kind=system.sources[target.source].kind,
+            repository=target.key,
+            verdict=verdict,
+            reasons=reasons,
+            backup=self.ran(key),
+            rpo_seconds=rpo.total_seconds() if rpo else None,
+            rto_seconds=rto.total_seconds() if rto else None,
+            known_since=_text(record.since) if record else None,
+            restore_point=_text(shown.good.at) if shown.good else None,
+            restore_point_snapshot=shown.good.snapshot if shown.good else None,
+            verified=_text(shown.proof.at) if shown.proof else None,
+            verified_level=shown.proof.level if shown.proof else None,
+            figures=dict(shown.figures),
+            medians=dict(shown.medians),
+            suspicious=shown.suspicious,
+            last_clean=shown.last_clean.snapshot if shown.last_clean else None,
+        )
+
+    def _case(self, target: Target, known: Protected | None) -> Case:
+        system = self.sight.loaded.config.systems[target.system]
+        key = f"backup:{target.ref}"
+        drills = tuple(
+            one
+            for one in self._drills_of(target)
+            if one.task.level in LADDER and LADDER.index(self._as_far(one.task.level, target)) >= LADDER.index("D3")
+        )
+        records = self.sight.records
+        return Case(
+            protected=known,
+            now=self.now,
+            rpo=system.objectives.rpo,
+            enabled=system.plan.enabled,
+            backup=self._planned(key),
+            record=records.get(key),
+            drills=drills,
+            known_since={one.task.key: records[one.task.key].since for one in drills if one.task.key in records},
+        )
+
+    # drills and copies
+
+    def _drills_of(self, target: Target) -> Iterator[Planned]:
+        for one in self.sight.planned:
+            if one.task.kind == "drill" and (one.task.system, one.task.source) == (target.system, target.source):
+                yield one
+
+    def _as_far(self, level: str, target: Target) -> str:
+        """The level at which drills of such a source end when ``level`` is asked for."""
+        kind = self.sight.loaded.source(target).kind
+        return "D3" if kind in _ENDS_AT_D3 and level in ("D4", "D5", "D6") else level
+
+    def drills(self) -> Iterator[DrillStatus]:
+        """Every level that is planned for a source, or that a drill said something of."""
+        for target in self.sight.loaded.targets():
+            words = (self._protected(target) or Protected()).drills
+            levels = dict.fromkeys([*(one.task.level or "" for one in self._drills_of(target)), *sorted(words)])
+            for level in levels:
+                yield self._drill(target, level, words.get(self._as_far(level, target)))
+
+    def _drill(self, target: Target, level: str, word: Drilled | None) -> DrillStatus:
+        return DrillStatus(
+            system=target.system,
+            source=target.source,
+            level=level,
+            ran=self.ran(f"drill:{level}:{target.ref}"),
+            last_pass=_text(word.last_pass) if word else None,
+            outcome=word.outcome if word else None,
+            rto_seconds=word.rto_seconds if word else None,
+            rpo_seconds=word.rpo_seconds if word else None,
+            confidence=word.confidence if word else None,
+            max_loss=word.max_loss if word else None,
+        )
+
+    def copies(self) -> Iterator[CopyStatus]:
+        """Every copy that is asked for."""
+        for target in self.sight.loaded.targets():
+            for repository in self.sight.loaded.copies(target):
+                there = Target(target.system, target.source, repository.name, repository.key)
+                known = self._protected(there) or Protected()
+                yield CopyStatus(
+                    system=target.system,
+                    source=target.source,
+                    repository=repository.key,
+                    ran=self.ran(f"copy:{target.ref}:{repository.key}"),
+                    restore_point=_text(known.good.at) if known.good else None,
+                    behind=self._behind(target, known),
+                )
+
+    def _behind(self, target: Target, copy: Protected) -> int | None:
+        source = self._protected(target)
+        if source is None:
+            return None
+        return source.points if copy.behind is None else copy.behind
+
+    # repositories
+
+    def repositories(self) -> Iterator[RepositoryStatus]:
+        """Every repository in use."""
+        facts = self.sight.facts
+        for repository in self.sight.loaded.repositories():
+            if not repository.systems:
+                continue
+            stored = facts.repositories.get(repository.key, Stored()) if facts.intact else Stored()
+            yield RepositoryStatus(
+                key=repository.key,
+                maintain=self.ran(f"maintain:{repository.key}"),
+                posture=self.ran(f"posture:{repository.key}"),
+                snapshots=stored.snapshots,
+                bytes=stored.bytes,
+                coverage=stored.coverage,
+                lock_until=stored.lock_until,
+                immutable=stored.immutable,
+            )
