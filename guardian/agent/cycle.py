@@ -1,0 +1,73 @@
+"""What the agent says in its log: one sentence a cycle, when it changes, and one when a job has ended. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from guardian.agent.look import Seen
+from guardian.i18n import N_, _, ngettext
+from guardian.model.job import JobOutcome, JobResult
+from guardian.model.status import JobNow
+
+_OUTCOMES: Final[Mapping[JobOutcome, str]] = {
+    "complete": N_("complete"),
+    "partial": N_("PARTIAL"),
+    "failed": N_("FAILED"),
+    "skipped": N_("skipped"),
+    "interrupted": N_("interrupted"),
+}
+_NAMED: Final = 3
+
+
+def cycle(seen: Seen, jobs: Sequence[JobNow], zone: ZoneInfo, *, draining: bool = False) -> str:
+    """What goes on, what waits, what is next."""
+    running = [job.task for job in jobs if job.state != "queued"]
+    if draining:
+        if not running:
+            return _("ending: nothing is running")
+        text = ngettext("ending: {count} job is being stopped", "ending: {count} jobs are being stopped", len(running))
+        return text.format(count=len(running))
+    parts = []
+    if running:
+        parts.append(_("running: {tasks}").format(tasks=_some(running)))
+    late = len(seen.waiting) + len(seen.held)
+    if late:
+        parts.append(ngettext("{count} waits", "{count} wait", late).format(count=late))
+    if coming := _next(seen):
+        task, wake = coming
+        parts.append(_("next is {task} at {time}").format(task=task, time=local(wake, zone)))
+    return "; ".join(parts) or _("nothing comes round")
+
+
+def ended(task: str, result: JobResult, seconds: float, why: Sequence[str]) -> str:
+    """What came of a job, and the first reasons for it."""
+    text = _("{task}: {outcome} after {seconds} s").format(
+        task=task, outcome=_(_OUTCOMES[result.outcome]), seconds=f"{seconds:.1f}"
+    )
+    told = "; ".join(why[:_NAMED])
+    more = len(why) - _NAMED
+    if more > 0:
+        told += _(" (and {count} more)").format(count=more)
+    return f"{text}: {told}" if told else text
+
+
+def local(moment: datetime, zone: ZoneInfo) -> str:
+    """A moment as clocks in ``zone`` show it."""
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _next(seen: Seen) -> tuple[str, datetime] | None:
+    wakes = [
+        (decision.wake, key)
+        for key, decision in seen.decisions.items()
+        if decision.wake is not None and decision.action == "wait" and decision.why.code != "job-running"
+    ]
+    wake, key = min(wakes, default=(None, ""))
+    return (key, wake) if wake else None
+
+
+def _some(tasks: Sequence[str]) -> str:
+    more = len(tasks) - _NAMED
+    text = ", ".join(tasks[:_NAMED])
+    return text + _(" (and {count} more)").format(count=more) if more > 0 else text

@@ -1,0 +1,160 @@
+"""A host's status as people read it: problems first, then what is protected, what runs, what is next."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from guardian.cli.progress import PHASES
+from guardian.cli.render import human_bytes, table, visible
+from guardian.cli.sentences import outcome, sentence
+from guardian.errors import ExitCode
+from guardian.i18n import N_, _
+from guardian.model.status import HostStatus, JobNow, Ran, SourceStatus, Verdict
+
+VERDICTS: Final[dict[Verdict, str]] = {
+    "unprotected": N_("UNPROTECTED"),
+    "at-risk": N_("AT RISK"),
+    "unknown": N_("not known"),
+    "protected": N_("protected"),
+}
+"""From the worst to the best; the bad ones are in capitals so that they are seen without colours."""
+
+STATES: Final = {"running": N_("running"), "queued": N_("waits"), "stopping": N_("is being stopped")}
+
+_GRAVITY: Final = tuple(VERDICTS)
+
+
+def verdict(status: HostStatus) -> Verdict:
+    """The host's verdict: the worst of its sources. Nothing at all is not known."""
+    return min((source.verdict for source in status.sources), key=_GRAVITY.index, default="unknown")
+
+
+def exit_code(status: HostStatus) -> ExitCode:
+    """0 when all is well, 3 when something is not protected, 4 when that could not be found out."""
+    codes = {"protected": ExitCode.OK, "unknown": ExitCode.COULD_NOT_VERIFY}
+    return codes.get(verdict(status), ExitCode.BAD_ANSWER)
+
+
+def lines(status: HostStatus, *, running: bool) -> Iterator[str]:
+    """The lines to show."""
+    now = datetime.fromisoformat(status.at)
+    yield _head(status, running=running)
+    if status.agent.config_problem:
+        problem = _("a newer configuration is refused: {why}").format(why=status.agent.config_problem)
+        yield f"  ! {visible(problem)}"
+    yield from (f"  ! {sentence(one)}" for one in status.agent.problems)
+    if status.log is not None and status.log.intact is False:
+        yield "  ! " + _("the signed log does not hold together; 'guardian ledger verify' says where")
+    yield ""
+    yield from _sources(status, now)
+    yield from _jobs(status, now)
+    yield from _others(status, now)
+
+
+def _head(status: HostStatus, *, running: bool) -> str:
+    host = f"{status.tenant}/{status.host}"
+    if not running:
+        return _("{host}: the agent is NOT RUNNING; this is what its journal and the log tell").format(host=host)
+    agent = status.agent
+    text = _("{host}: the agent runs as process {pid} since {since}").format(
+        host=host, pid=agent.pid, since=_local(agent.started)
+    )
+    return text + (", " + _("and is ending") if agent.draining else "")
+
+
+def _sources(status: HostStatus, now: datetime) -> Iterator[str]:
+    if not status.sources:
+        yield _("no source is configured")
+        return
+    header = (_("verdict"), _("source"), _("restore point"), _("proved restorable"), _("last run"), _("next run"))
+    ordered = sorted(status.sources, key=lambda s: (_GRAVITY.index(s.verdict), s.system, s.source))
+    first, *rest = table(header, (_source(one, now) for one in ordered))
+    yield first
+    for source, line in zip(ordered, rest, strict=True):
+        yield line
+        shown = source.reasons if source.verdict != "protected" else ()
+        yield from (f"    {'!' if why.severity == 'critical' else '*'} {sentence(why)}" for why in shown)
+
+
+def _source(source: SourceStatus, now: datetime) -> tuple[str, ...]:
+    proved = _ago(source.verified, now)
+    if source.verified_level:
+        proved = f"{source.verified_level}, {proved}"
+    return (
+        _(VERDICTS[source.verdict]),
+        f"{source.system}/{source.source}",
+        _ago(source.restore_point, now),
+        proved,
+        _last(source.backup, now),
+        _next(source.backup, now),
+    )
+
+
+def _jobs(status: HostStatus, now: datetime) -> Iterator[str]:
+    if status.jobs:
+        yield ""
+        header = (_("job"), _("state"), _("phase"), _("done"), _("begun"))
+        yield from table(header, (_job(job, now) for job in status.jobs))
+
+
+def _job(job: JobNow, now: datetime) -> tuple[str, ...]:
+    done = human_bytes(job.done) if job.done else ""
+    if job.done and job.total:
+        done = f"{done} / {human_bytes(job.total)} ({min(100, 100 * job.done // job.total)} %)"
+    begun = _ago(job.since, now) if job.state != "queued" else ""
+    return job.task, _(STATES[job.state]), _(PHASES.get(job.phase, job.phase)), done, begun
+
+
+def _others(status: HostStatus, now: datetime) -> Iterator[str]:
+    """Drills, copies, maintenance and the rest: a line each, problems with their reasons."""
+    rans = [
+        *(drill.ran for drill in status.drills),
+        *(copy.ran for copy in status.copies),
+        *(ran for repository in status.repositories for ran in (repository.maintain, repository.posture)),
+        *status.scans,
+    ]
+    rans = [ran for ran in rans if ran.enabled and (ran.next_due or ran.last_started)]
+    if not rans:
+        return
+    yield ""
+    first, *rest = table(
+        (_("also"), _("last run"), _("next run")), [(r.task, _last(r, now), _next(r, now)) for r in rans]
+    )
+    yield first
+    for ran, line in zip(rans, rest, strict=True):
+        yield line
+        if ran.last_outcome in ("failed", "partial"):
+            yield from (f"    ! {sentence(why)}" for why in ran.last_reasons[:3])
+
+
+def _last(ran: Ran, now: datetime) -> str:
+    if ran.last_outcome is None:
+        return _("never") if ran.last_started is None else _("under way")
+    return f"{outcome(ran.last_outcome)}, {_ago(ran.last_ended, now)}"
+
+
+def _next(ran: Ran, now: datetime) -> str:
+    if not ran.enabled:
+        return _("paused")
+    if ran.next_due is None:
+        return "-"
+    moment = datetime.fromisoformat(ran.next_due)
+    return _("now") if moment <= now else _local(ran.next_due)
+
+
+def _ago(moment: str | None, now: datetime) -> str:
+    if moment is None:
+        return _("none")
+    age = max(timedelta(0), now - datetime.fromisoformat(moment))
+    minutes = int(age.total_seconds()) // 60
+    if minutes < 1:
+        return _("just now")
+    if minutes < 120:
+        return _("{count} min ago").format(count=minutes)
+    if minutes < 48 * 60:
+        return _("{count} h ago").format(count=minutes // 60)
+    return _("{count} days ago").format(count=minutes // 1440)
+
+
+def _local(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
