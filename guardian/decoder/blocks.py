@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from guardian.model.reader import Reader
 
@@ -26,6 +26,10 @@ class Blocks:
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """As the reader behind it."""
         return self._reader.list(prefix)
+
+    def stream(self, name: str, length: int) -> Generator[bytes, None, None]:
+        """As the reader behind it."""
+        return self._reader.stream(name, length)
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes from ``offset``."""

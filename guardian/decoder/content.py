@@ -15,11 +15,11 @@ def packs_after(blobs: Blobs, cursor: str = "") -> Iterator[Pack]:
     return (pack for pack in blobs.index.packs() if pack.id.hex() > cursor)
 
 
-def verify(blobs: Blobs, chosen: Iterable[Pack], executor: Executor, ahead: int = 4) -> Iterator[PackReport]:
+def verify(blobs: Blobs, chosen: Iterable[Pack], executor: Executor, ahead: int = 8) -> Iterator[PackReport]:
     """Read each of ``chosen`` whole and verify it; reports come in the same order, each as soon as it can.
 
-    At most ``ahead`` packs are under way at once, each in some 25 MiB of memory. The id of the last report is the
-    cursor to go on from. Raises what the reader raises when the storage does not answer.
+    At most ``ahead`` packs are given out at once; each that is being read takes a few MiB of memory. The id of the last
+    report is the cursor to go on from. Raises what the reader raises when the storage does not answer.
     """
     under_way: deque[Future[PackReport]] = deque()
     try:

@@ -1,12 +1,12 @@
 """A repository as it would look with one fault in it. The real one is never touched: the fault is in the reading."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from guardian.decoder.index import ABSENT, pack_name
 from guardian.decoder.repository import Loaded
 from guardian.i18n import _
-from guardian.model.reader import ObjectMissing, ObjectUnreadable, Reader
+from guardian.model.reader import ObjectMissing, ObjectUnreadable, Reader, in_pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,13 @@ class ShadowReader:
         for at in spots:
             changed[at - offset] ^= 1 << at % 8
         return bytes(changed)
+
+    def stream(self, name: str, length: int) -> Generator[bytes, None, None]:
+        """As the reader behind it, with the fault. Raises as :meth:`read`."""
+        fault = self._fault
+        if name in fault.hidden or name in fault.added or name in fault.cut or name in fault.flipped:
+            return in_pieces(self.read, name, length)
+        return self._reader.stream(name, length)
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """As the reader behind it, with the fault."""

@@ -1,6 +1,6 @@
 """Reading the objects of a repository by byte ranges: what a decoder asks of any storage, and how a storage says no."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Protocol
 
 from guardian.errors import Unavailable
@@ -44,12 +44,29 @@ class Reader(Protocol):
         """Exactly ``length`` bytes from ``offset``. Raises ObjectMissing; ObjectUnreadable when others come."""
         ...
 
+    def stream(self, name: str, length: int) -> Generator[bytes, None, None]:
+        """The object's first ``length`` bytes, piece by piece (of at most ``PIECE``), in one answer where that can be.
+
+        Raises as :meth:`read`, also after pieces have come. Close it to break off.
+        """
+        ...
+
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Name and length of every object whose name begins with ``prefix`` (a folder, with its slash), in no order.
 
         Folders and what is no plain file are left out. A folder that does not exist is empty.
         """
         ...
+
+
+PIECE = 1 << 20
+"""Bytes of a stream that are handed over at once."""
+
+
+def in_pieces(read: Callable[[str, int, int], bytes], name: str, length: int) -> Generator[bytes, None, None]:
+    """What ``Reader.stream`` promises, out of a ``Reader.read``."""
+    for at in range(0, length, PIECE):
+        yield read(name, at, min(PIECE, length - at))
 
 
 def plain_name(name: str) -> str:

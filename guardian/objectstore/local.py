@@ -4,14 +4,14 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from guardian.errors import RepositoryMissing, StorageRefused
 from guardian.i18n import _
-from guardian.model.reader import ObjectMissing, ObjectUnreadable
+from guardian.model.reader import PIECE, ObjectMissing, ObjectUnreadable
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, a fifo that somebody left in the repository would hold us for ever.
@@ -56,23 +56,13 @@ class LocalReader:
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectUnreadable."""
         with self._open(name) as file:
-            data = _read_at(file, name, offset, length)
-            if len(data) == length:
-                return data
-            parts = [data]
-            # The kernel may give less than was asked for (2 GiB at most, or a signal): go on until it gives nothing.
-            while data and (missing := length - sum(map(len, parts))):
-                data = _read_at(file, name, offset + length - missing, missing)
-                parts.append(data)
-        whole = b"".join(parts)
-        if len(whole) != length:
-            raise ObjectUnreadable(
-                name,
-                _("{asked} bytes from {offset} were asked for, {got} came").format(
-                    asked=length, offset=offset, got=len(whole)
-                ),
-            )
-        return whole
+            return _whole(file, name, offset, length)
+
+    def stream(self, name: str, length: int) -> Generator[bytes, None, None]:
+        """The first ``length`` bytes, piece by piece, of the file as it was opened. Raises as :meth:`read`."""
+        with self._open(name) as file:
+            for at in range(0, length, PIECE):
+                yield _whole(file, name, at, min(PIECE, length - at))
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Name and length of every plain file under the folder ``prefix``, which ends in a slash."""
@@ -109,6 +99,26 @@ def _parts(name: str) -> list[str]:
     if any(part in {"", ".", ".."} or "\0" in part for part in parts):
         raise ObjectMissing(name)
     return parts
+
+
+def _whole(file: int, name: str, offset: int, length: int) -> bytes:
+    data = _read_at(file, name, offset, length)
+    if len(data) == length:
+        return data
+    parts = [data]
+    # The kernel may give less than was asked for (2 GiB at most, or a signal): go on until it gives nothing.
+    while data and (missing := length - sum(map(len, parts))):
+        data = _read_at(file, name, offset + length - missing, missing)
+        parts.append(data)
+    whole = b"".join(parts)
+    if len(whole) != length:
+        raise ObjectUnreadable(
+            name,
+            _("{asked} bytes from {offset} were asked for, {got} came").format(
+                asked=length, offset=offset, got=len(whole)
+            ),
+        )
+    return whole
 
 
 def _read_at(file: int, name: str, offset: int, length: int) -> bytes:

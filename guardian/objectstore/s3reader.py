@@ -2,14 +2,14 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from guardian.errors import StorageRefused, StorageUnreachable, Unavailable
 from guardian.i18n import _
 from guardian.model.address import S3Address
-from guardian.model.reader import ObjectMissing, ObjectUnreadable
+from guardian.model.reader import PIECE, ObjectMissing, ObjectUnreadable
 from guardian.model.secret import Secret
 from guardian.objectstore import answers
 from guardian.objectstore.patience import LEAST_RATE, within
@@ -64,8 +64,7 @@ class S3Reader:
     def size(self, name: str) -> int:
         """The object's length in bytes. Raises ObjectMissing, ObjectUnreadable."""
         with self._named_errors(name):
-            key = self._prefix + name
-            answer = self._soon(0, lambda: self._client.head_object(Bucket=self._address.bucket, Key=key))
+            answer = self._soon(0, lambda: self._client.head_object(**self._where(name)))
             length = answer["ContentLength"]
         return int(length)
 
@@ -84,15 +83,42 @@ class S3Reader:
             )
         return data
 
+    def stream(self, name: str, length: int) -> Generator[bytes, None, None]:
+        """The first ``length`` bytes, piece by piece, of one answer. Raises as :meth:`read`."""
+        if length == 0:
+            return
+        with contextlib.ExitStack() as held:
+            with self._named_errors(name):
+                body = held.enter_context(contextlib.closing(self._soon(0, lambda: self._body(name, (0, length - 1)))))
+            for at in range(0, length, PIECE):
+                wanted = min(PIECE, length - at)
+                # Of the last piece a byte more is asked for: an answer longer than it says is no answer.
+                more = wanted + (at + wanted == length)
+                with self._named_errors(name):
+                    data: bytes = self._soon(wanted, lambda more=more: body.read(more))  # type: ignore[misc]
+                if len(data) != wanted:
+                    raise ObjectUnreadable(name, _("the answer broke off"))
+                yield data
+
     def _range(self, name: str, asked: tuple[int, int]) -> bytes:
         """What came of bytes ``asked`` (first and last), at most one byte more."""
-        answer = self._client.get_object(
-            Bucket=self._address.bucket, Key=self._prefix + name, Range=f"bytes={asked[0]}-{asked[1]}"
-        )
-        with contextlib.closing(answer["Body"]) as body:
-            _refuse_other_range(name, answer, asked)
+        with contextlib.closing(self._body(name, asked)) as body:
             data: bytes = body.read(asked[1] - asked[0] + 2)
         return data
+
+    def _body(self, name: str, asked: tuple[int, int]) -> Any:
+        """The answer to a GET of bytes ``asked`` (first and last), once it says that it is that; to be closed."""
+        answer = self._client.get_object(**self._where(name), Range=f"bytes={asked[0]}-{asked[1]}")
+        try:
+            _refuse_other_range(name, answer, asked)
+        except ObjectUnreadable:
+            answer["Body"].close()
+            raise
+        return answer["Body"]
+
+    def _where(self, name: str) -> dict[str, Any]:
+        """What names the object in a request."""
+        return {"Bucket": self._address.bucket, "Key": self._prefix + name}
 
     def _soon(self, length: int, ask: Callable[[], T]) -> T:
         """``ask()``, whose answer has about ``length`` bytes. Raises StorageUnreachable when it does not end."""

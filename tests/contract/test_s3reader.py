@@ -1,10 +1,12 @@
 """The S3 reader on a real server, behind faults, and against a server that answers with the wrong bytes."""
 
 import http.server
+import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +16,32 @@ import pytest
 from guardian.decoder.repository import open_repository
 from guardian.errors import StorageRefused, StorageUnreachable
 from guardian.model import address
-from guardian.model.reader import ObjectMissing, ObjectUnreadable
+from guardian.model.reader import PIECE, ObjectMissing, ObjectUnreadable
 from guardian.model.secret import Secret
 from guardian.objectstore.s3reader import S3Reader
 
 KEYS = {"AWS_ACCESS_KEY_ID": Secret(b"AKIDEXAMPLE"), "AWS_SECRET_ACCESS_KEY": Secret(b"not-a-real-secret")}
 
 
-@pytest.fixture
-def filled(s3_place: Any) -> Any:
-    credentials = s3_place.environment()
-    client = boto3.client(
+def client_of(place: Any) -> Any:
+    credentials = place.environment()
+    return boto3.client(
         "s3",
-        endpoint_url=s3_place.address.endpoint,
+        endpoint_url=place.address.endpoint,
         region_name="us-east-1",
         aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
     )
+
+
+def put(place: Any, key: str, body: bytes) -> None:
+    with closing(client_of(place)) as client:
+        client.put_object(Bucket=place.address.bucket, Key=key, Body=body)
+
+
+@pytest.fixture
+def filled(s3_place: Any) -> Any:
+    client = client_of(s3_place)
     for key, body in (
         ("repository/config", b"0123456789"),
         ("repository/data/ab/abcd", b"pack"),
@@ -60,6 +71,23 @@ def test_ranges_sizes_and_lists(filled: Any) -> None:
             reader.read("keys/none", 0, 1)
         with pytest.raises(ObjectMissing):
             reader.size("keys/none")
+
+
+def test_a_stream_is_the_object_in_pieces(filled: Any) -> None:
+    body = os.urandom(2 * PIECE + 5)
+    put(filled, "repository/data/ef/efgh", body)
+    with reader_at(filled) as reader:
+        assert [len(piece) for piece in reader.stream("data/ef/efgh", len(body))] == [PIECE, PIECE, 5]
+        assert b"".join(reader.stream("data/ef/efgh", len(body))) == body
+        assert b"".join(reader.stream("data/ef/efgh", PIECE)) == body[:PIECE]
+        assert list(reader.stream("config", 0)) == []
+        with closing(reader.stream("data/ef/efgh", len(body))) as pieces:
+            assert next(pieces) == body[:PIECE], "and what is broken off here"
+        assert reader.read("config", 3, 4) == b"3456", "does not disturb what comes after"
+        with pytest.raises(ObjectUnreadable):
+            list(reader.stream("config", 11))
+        with pytest.raises(ObjectMissing):
+            list(reader.stream("data/none", 1))
 
 
 def test_faults_on_the_way_are_typed(filled: Any, fault_proxy: Callable[[str], Any]) -> None:
@@ -142,6 +170,24 @@ def test_an_answer_of_another_range_is_no_answer(liar: S3Reader, lie: Any, monke
         liar.read("config", 2, 4)
     monkeypatch.setattr(_Liar, "lie", (206, "bytes 2-5/10", b"2345"))
     assert liar.read("config", 2, 4) == b"2345"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        (200, "", b"0123"),
+        (206, "bytes 2-5/10", b"2345"),
+        (206, "bytes 0-3/10", b"0123456"),
+        (206, "bytes 0-3/10", b"01"),
+        (206, "bytes 0-2/10", b"012"),
+    ],
+)
+def test_a_stream_of_another_range_is_no_answer(liar: S3Reader, lie: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Liar, "lie", lie)
+    with pytest.raises(ObjectUnreadable):
+        list(liar.stream("config", 4))
+    monkeypatch.setattr(_Liar, "lie", (206, "bytes 0-3/10", b"0123"))
+    assert list(liar.stream("config", 4)) == [b"0123"]
 
 
 def test_a_list_that_turns_in_circles_ends(liar: S3Reader) -> None:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from guardian.decoder.repository import Config, Loaded, Repository
 from guardian.decoder.seal import Key
-from guardian.model.reader import ObjectMissing, ObjectUnreadable
+from guardian.model.reader import ObjectMissing, ObjectUnreadable, in_pieces
 
 PASSWORD = b"a password"
 _ENCRYPT, _K, _R = bytes(range(32)), bytes(range(16)), bytes(range(100, 116))
@@ -40,6 +40,9 @@ class MemoryReader:
         if len(data) != length:
             raise ObjectUnreadable(name, "short")
         return data
+
+    def stream(self, name: str, length: int) -> Generator[bytes, None, None]:
+        return in_pieces(self.read, name, length)
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         return ((name, len(data)) for name, data in list(self.objects.items()) if name.startswith(prefix))

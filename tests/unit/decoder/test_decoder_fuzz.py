@@ -10,9 +10,10 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guardian.decoder import document, indexfile, keys, limits, packs, snapshots, trees
+from guardian.decoder import document, indexfile, keys, limits, snapshots, trees
 from guardian.decoder.damage import Damage
 from guardian.decoder.document import NotUnderstood
+from guardian.decoder.header import parse_header
 from guardian.decoder.names import unquote
 from guardian.decoder.packs import plan
 from guardian.decoder.places import Place
@@ -111,7 +112,7 @@ def test_indexes(new_forge: Any, data: bytes) -> None:
 @given(st.binary(max_size=300), st.integers(0, 1 << 33))
 def test_pack_headers(data: bytes, end: int) -> None:
     try:
-        found = packs.parse_header(data, end)
+        found = parse_header(data, end)
     except ValueError:
         return
     assert sum(place.length for place in found) == end
@@ -123,7 +124,7 @@ def test_pack_headers_that_are_right(blobs: list[tuple[int, bytes, int]]) -> Non
         bytes([2 if raw else 1]) + length.to_bytes(4, "little") + (raw.to_bytes(4, "little") if raw else b"") + blob_id
         for length, blob_id, raw in blobs
     )
-    found = packs.parse_header(header, sum(length for length, _id, _raw in blobs))
+    found = parse_header(header, sum(length for length, _id, _raw in blobs))
     assert [(p.length, p.id, p.raw) for p in found] == blobs
 
 

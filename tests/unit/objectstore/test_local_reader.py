@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from guardian.errors import RepositoryMissing, StorageRefused
-from guardian.model.reader import ObjectMissing, ObjectUnreadable
+from guardian.model.reader import PIECE, ObjectMissing, ObjectUnreadable
 from guardian.objectstore.local import LocalReader
 
 
@@ -86,3 +86,16 @@ def test_a_file_that_may_not_be_read_is_a_refusal(folder: Path) -> None:
     (folder / "config").chmod(0)
     with LocalReader(folder) as reader, pytest.raises(StorageRefused):
         reader.read("config", 0, 1)
+
+
+def test_a_stream_is_the_file_in_pieces(folder: Path) -> None:
+    body = os.urandom(2 * PIECE + 5)
+    (folder / "data" / "big").write_bytes(body)
+    with LocalReader(folder) as reader:
+        assert [len(piece) for piece in reader.stream("data/big", len(body))] == [PIECE, PIECE, 5]
+        assert b"".join(reader.stream("data/big", len(body))) == body
+        assert list(reader.stream("data/big", 0)) == []
+        with pytest.raises(ObjectUnreadable):
+            list(reader.stream("data/big", len(body) + 1))
+        with pytest.raises(ObjectMissing):
+            list(reader.stream("data/none", 1))
