@@ -4,6 +4,7 @@ import copy
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from guardian.decoder import limits
 from guardian.decoder.places import Place
@@ -80,6 +81,10 @@ class Index:
         """Say that the storage has the pack ``pack_id``, and how long it is."""
         self._sizes[self._pack(pack_id)] = size
 
+    def trust(self) -> None:
+        """Take every pack to be there, as long as its blobs need: for who did not list the storage."""
+        self._sizes = array("q", self._ends)
+
     def resized(self, sizes: Mapping[bytes, int]) -> "Index":
         """The same index over a storage in which packs have other lengths (ABSENT: are not there). To be read only."""
         other = copy.copy(self)
@@ -145,6 +150,10 @@ class Index:
     def places(self, pack: Pack) -> list[Place]:
         """What the index says lies in ``pack``, by offset."""
         return sorted((self.place(entry) for entry in self._entries_in(pack.number)), key=lambda place: place.offset)
+
+    def packs_of(self, marks: bytearray) -> frozenset[bytes]:
+        """The ids of the packs in which the entries lie whose byte in ``marks`` is not zero."""
+        return frozenset(self._pack_ids[number] for number in set(compress(self._packs, marks)))
 
     def is_listed(self, pack: Pack) -> bool:
         """Whether any index names the pack."""

@@ -21,13 +21,17 @@ _BATCH = 64  # trees under way at once
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What the walk over all trees found. ``bad`` names blobs (kind, id) that snapshots need and cannot have."""
+    """What the walk over all trees found. ``bad`` names blobs (kind, id) that snapshots need and cannot have.
+
+    ``packs`` are the ids of those packs that hold what the snapshots need: of a blob with several copies, one of them.
+    """
 
     trees: int
     files: int
     chunks: int
     bad: frozenset[tuple[int, bytes]]
     findings: Findings
+    packs: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def check(
         for tree_id, seen in zip(batch, executor.map(lambda i: _look(blobs, i), batch), strict=True):
             walk.take(tree_id, seen)
         report(walk.trees)
-    return Structure(walk.trees, walk.files, walk.chunks, frozenset(walk.bad), walk.findings)
+    return Structure(walk.trees, walk.files, walk.chunks, frozenset(walk.bad), walk.findings, walk.packs())
 
 
 class _Walk:
@@ -63,6 +67,10 @@ class _Walk:
         self.trees = self.files = self.chunks = 0
         self.bad: set[tuple[int, bytes]] = set()
         self.findings = Findings()
+
+    def packs(self) -> frozenset[bytes]:
+        """The packs of all blobs that were met."""
+        return self._index.packs_of(self._marks)
 
     def next(self) -> Sequence[bytes]:
         """The trees to read now."""

@@ -1,12 +1,14 @@
 """How a bucket is set up, as facts: each is a value, or why it could not be read. Unreadable is never a pass."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from guardian.errors import StorageRefused
 from guardian.model.protection import BucketLock
-from guardian.objectstore import answers
+from guardian.objectstore import answers, lifecycle
+from guardian.objectstore.lifecycle import LifecycleRule
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,12 +46,25 @@ class Posture:
     """The algorithm for new objects, such as ``AES256``; a known None is none."""
     policy: Fact[bool]
     """Whether the bucket has a policy."""
-    lifecycle_rules: Fact[int]
-    """How many lifecycle rules are on: each may delete."""
+    public: Fact[bool]
+    """Whether that policy gives anybody at all a right."""
+    lifecycle: Fact[tuple[LifecycleRule, ...]]
+    """The lifecycle rules that are on: each may delete."""
+    lists_versions: Fact[bool]
+    """Whether these credentials may see older versions of objects."""
+
+    @property
+    def lifecycle_rules(self) -> Fact[int]:
+        """How many lifecycle rules are on."""
+        rules = self.lifecycle.value
+        return Fact(None if rules is None else len(rules), self.lifecycle.error)
 
 
-def read_posture(client: "S3Client", bucket: str) -> Posture:
-    """Ask ``client`` for every fact about ``bucket``. Once nobody answers at all, the rest is not asked."""
+def read_posture(client: "S3Client", bucket: str, prefix: str = "") -> Posture:
+    """Ask ``client`` for every fact about ``bucket``, and what is under ``prefix``.
+
+    Once nobody answers at all, the rest is not asked.
+    """
     ask = _Questions()
     versioning = ask(_versioning, lambda: client.get_bucket_versioning(Bucket=bucket))
     lock: Fact[tuple[bool, BucketLock | None]] = ask(
@@ -58,6 +73,10 @@ def read_posture(client: "S3Client", bucket: str) -> Posture:
         {"ObjectLockConfigurationNotFoundError": (False, None)},
     )
     has_lock, retention = lock.value or (None, None)
+    policy: Fact[tuple[bool, bool]] = ask(
+        _policy, lambda: client.get_bucket_policy(Bucket=bucket), {"NoSuchBucketPolicy": (False, False)}
+    )
+    has_policy, public = policy.value or (None, None)
     return Posture(
         versioning=versioning,
         object_lock=Fact(has_lock, lock.error),
@@ -72,15 +91,17 @@ def read_posture(client: "S3Client", bucket: str) -> Posture:
             lambda: client.get_bucket_encryption(Bucket=bucket),
             {"ServerSideEncryptionConfigurationNotFoundError": None},
         ),
-        policy=ask(
-            lambda answer: bool(answer["Policy"]),
-            lambda: client.get_bucket_policy(Bucket=bucket),
-            {"NoSuchBucketPolicy": False},
-        ),
-        lifecycle_rules=ask(
-            lambda answer: sum(rule["Status"] == "Enabled" for rule in answer["Rules"]),
+        policy=Fact(has_policy, policy.error),
+        public=Fact(public, policy.error),
+        lifecycle=ask(
+            lifecycle.parse,
             lambda: client.get_bucket_lifecycle_configuration(Bucket=bucket),
-            {"NoSuchLifecycleConfiguration": 0},
+            {"NoSuchLifecycleConfiguration": ()},
+        ),
+        lists_versions=ask(
+            lambda answer: "ResponseMetadata" in answer,
+            lambda: client.list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=1),
+            {"AccessDenied": False},
         ),
     )
 
@@ -143,3 +164,19 @@ def _blocked(answer: Any) -> bool:
 def _encryption(answer: Any) -> str:
     rule = answer["ServerSideEncryptionConfiguration"]["Rules"][0]
     return str(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"])[:64]
+
+
+def _policy(answer: Any) -> tuple[bool, bool]:
+    """Whether there is a policy, and whether it allows anybody anything without a condition."""
+    document = json.loads(answer["Policy"])
+    statements = document["Statement"]
+    every = statements if isinstance(statements, list) else [statements]
+    return True, any(
+        statement["Effect"] == "Allow" and not statement.get("Condition") and _anybody(statement.get("Principal"))
+        for statement in every
+    )
+
+
+def _anybody(principal: Any) -> bool:
+    named = principal.get("AWS") if isinstance(principal, dict) else principal
+    return "*" in (named if isinstance(named, list) else [named])

@@ -91,7 +91,8 @@ class S3Store:
 
     def posture(self) -> Posture:
         """How the bucket is set up: each fact a value, or why it could not be read. Never raises for a storage's no."""
-        return read_posture(self._client, self.address.bucket)
+        prefix = f"{self.address.prefix}/" if self.address.prefix else ""
+        return read_posture(self._client, self.address.bucket, prefix)
 
     def _exists(self) -> bool:
         with self._named_errors() as missing:
