@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("guardian.cli.verify", N_("Prove by restore drills that data comes back.")),
     "ledger": ("guardian.cli.ledger", N_("Show, verify or export the signed log.")),
     "audit": ("guardian.cli.audit", N_("Make evidence packs; answer clauses and levels of standards from the log.")),
+    "posture": ("guardian.cli.posture", N_("Say how storage is set up, and prove what it refuses.")),
     "keys": ("guardian.cli.keys", N_("Say how keys are kept; split, recover and rotate repository passwords.")),
     "demo": ("guardian.cli.demo", N_("Run the main job on a real storage server on this machine.")),
 }

@@ -181,6 +181,36 @@ SENTENCES: dict[str, str] = {
     "shares-open-nothing": N_("the password that the shares of set {set} give does not open the repository"),
     "opened-by-shares": N_("opened by shares {numbers} of set {set}; it takes {threshold}"),
     "escrow-stale": N_("the shares open another key than this host's: the password was changed since; escrow it anew"),
+    # how storage is set up
+    "posture-of-a-directory": N_("a directory locks nothing: whoever may write to it may delete in it"),
+    "posture-not-possible": N_("there is no way to look at how storage of this kind is set up"),
+    "posture-fact-unreadable": N_("{fact} could not be read: {why}"),
+    "posture-fact-not-offered": N_("the storage has no setting {fact} ({why})"),
+    "bucket-public": N_("the bucket's policy gives rights to anybody at all"),
+    "public-access-not-blocked": N_("nothing keeps the bucket from being opened to the public by mistake"),
+    "versions-not-listed": N_("these credentials may not list versions: an overwritten object cannot be noticed"),
+    "lifecycle-expires-current": N_(
+        "the lifecycle rule {rule} deletes objects after {days} days, whether snapshots need them or not"
+    ),
+    "lifecycle-expires-noncurrent": N_(
+        "the lifecycle rule {rule} drops older versions after {days} days; they should stay for {expected}"
+    ),
+    "canary-overwritten": N_("the credentials of backups can overwrite an object, and the old content is lost"),
+    "canary-deleted": N_("the credentials of backups can delete an object for good"),
+    "canary-version-deleted": N_("the credentials of backups can delete older versions"),
+    "canary-unlocked": N_("the credentials of backups can shorten a lock"),
+    "canary-hidden": N_("the credentials of backups can hide an object by deleting it; its older version stays"),
+    "bucket-setting-open": N_("the credentials of backups may change the bucket's {setting}"),
+    "trial-unknown": N_("{what}: it could not be found out whether the storage refuses it ({why})"),
+    "needed-unknown": N_("it could not be found out how long what live snapshots need is locked ({why})"),
+    "needed-incomplete": N_("damage ({count} findings) hides a part of what live snapshots need"),
+    "needed-missing": N_("{count} objects that live snapshots need are not there, the first is {first}"),
+    "objects-overwritten": N_("{count} objects were overwritten with other content, the first is {first}"),
+    "objects-hidden": N_("{count} objects that live snapshots need were deleted, the first is {first}"),
+    "locks-lapsed": N_("{count} objects that live snapshots need are not locked any more, the first is {first}"),
+    "locks-ending": N_("the locks of {count} objects that live snapshots need end soon, the first at {until}"),
+    "object-locks-unreadable": N_("the locks of {count} objects could not be read: {why}"),
+    "locks-not-extended": N_("the locks of {count} objects could not be extended ({why}), the first is {first}"),
     # what the doctor found
     "configuration-read": N_("host {host} of {tenant}, sources: {targets}"),
     "restic-found": N_("version {version}, {path}"),
