@@ -1,7 +1,7 @@
 """What the log and the configuration say of one system in one period: one pass over the log, nothing judged."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from guardian.ledger.verify import Progress, verify_log
 from guardian.model.evidence import (
     BackupReceipt,
     ConfigChange,
+    CopyReceipt,
     DrillPlan,
     DrillResult,
     Entry,
@@ -32,21 +33,12 @@ from guardian.model.evidence import (
 from guardian.model.protection import System
 from guardian.node import Node
 
-_PERIODS = {
-    "hourly": timedelta(hours=1),
-    "daily": timedelta(days=1),
-    "weekly": timedelta(days=7),
-    "monthly": timedelta(days=31),
-    "quarterly": timedelta(days=92),
-    "yearly": timedelta(days=366),
-}
 P = TypeVar("P", bound=Predicate)
 
 
 def cadence_seconds(text: str) -> float:
     """The longest time between two of what happens so often, such as ``weekly``. Raises ValueError."""
-    cadence = parse_cadence(text)
-    return (cadence.interval or _PERIODS[cadence.period]).total_seconds()
+    return parse_cadence(text).longest.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +108,7 @@ class _Reading:
                 self.earlier[recorded.leaf_hash] = recorded.index
                 if receipt.outcome == "complete":
                     self.opening[receipt.source, receipt.repository] = _as(recorded, receipt)
-            case DrillPlan() | DrillResult():
+            case CopyReceipt() | DrillPlan() | DrillResult():
                 self.earlier[recorded.leaf_hash] = recorded.index
             case ConfigChange() as change:
                 self.config = _as(recorded, change)
@@ -177,7 +169,10 @@ def gather(node: Node, source: Verified, system: str, period: Period) -> Gathere
         node.heed()
         reading.take(entry)
     first = log.size if reading.first is None else reading.first
-    receipts, drills, plans = reading.of(BackupReceipt), reading.of(DrillResult), reading.of(DrillPlan)
+    receipts, every, plans = reading.of(BackupReceipt), reading.of(DrillResult), reading.of(DrillPlan)
+    # Drills of copies are in the pack; what is asked of a source is answered by where it is backed up to.
+    copies = _copies(node, system) - names
+    drills = tuple(one for one in every if one.said.repository not in copies)
     opening = [one for one in reading.opening.values() if one.index < first]
     before = (reading.config,) if reading.config else ()
     facts = PackFacts(
@@ -188,7 +183,7 @@ def gather(node: Node, source: Verified, system: str, period: Period) -> Gathere
         log=source.facts,
         receipts=receipts,
         no_backups=reading.of(NoBackup),
-        plans=plans,
+        plans=tuple(one for one in plans if one.said.repository not in copies),
         drills=drills,
         restores=reading.of(Restored),
         listings=reading.of(ObjectListing),
@@ -200,13 +195,19 @@ def gather(node: Node, source: Verified, system: str, period: Period) -> Gathere
         timings=derive.timings(drills),
         intervals=derive.intervals((*opening, *receipts), period),
     )
-    needed = {one.said.receipt for one in drills} | {one.said.plan for one in drills} | {p.said.receipt for p in plans}
-    needed |= {one.said.previous for one in drills}
+    needed = {one.said.receipt for one in every} | {one.said.plan for one in every} | {p.said.receipt for p in plans}
+    needed |= {one.said.previous for one in every} | {one.said.copy_of for one in every}
     shown = {one.index for one in (*facts.key_events, *facts.config_changes)}
     inside = {one.index for one in reading.statements if one.index < reading.end}
     indexes = shown | inside | {i for i in reading.unknown if i < reading.end}
     indexes |= {reading.earlier[leaf] for leaf in needed if leaf is not None and leaf in reading.earlier}
     return Gathered(facts, first, max(first, reading.end), tuple(sorted(indexes)))
+
+
+def _copies(node: Node, system: str) -> frozenset[str]:
+    """The keys of the repositories that backups of ``system`` are copied to."""
+    loaded = node.loaded
+    return frozenset(copy.key for target in loaded.targets((system,)) for copy in loaded.copied(target))
 
 
 def system_facts(node: Node, name: str) -> SystemFacts:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from guardian.config import timing
 from guardian.config.location import Location, LocationError, fill, parse_location, placeholders
+from guardian.config.metrics import metrics_faults
 from guardian.config.problem import Fault, Loc, did_you_mean
-from guardian.config.schedule import parse_cadence
 from guardian.i18n import _
 
 
@@ -48,7 +49,8 @@ def check(tree: Mapping[str, Any], around: Surroundings) -> list[Fault]:
         *places.urls(),
         *_names(systems, repositories),
         *_cycles(systems),
-        *_cadences(systems),
+        *timing.faults(tree),
+        *metrics_faults(_table(_table(tree.get("agent")).get("metrics"))),
         *places.same(),
         *places.overlaps(),
     ]
@@ -102,19 +104,6 @@ def _cycles(systems: Mapping[str, Any]) -> Iterator[Fault]:
                 yield Fault(("systems", name, "depends_on"), text)
             elif other not in settled:
                 trail[other] = iter(needs[other])
-
-
-def _cadences(systems: Mapping[str, Any]) -> Iterator[Fault]:
-    for name, system in systems.items():
-        plan = _table(system.get("plan"))
-        said: list[tuple[Loc, object]] = [(("schedule",), plan.get("schedule"))]
-        said += [(("drills", level), text) for level, text in _table(plan.get("drills")).items()]
-        for loc, text in said:
-            try:
-                if isinstance(text, str):
-                    parse_cadence(text)
-            except ValueError as error:
-                yield Fault(("systems", name, "plan", *loc), str(error))
 
 
 @dataclass(frozen=True, slots=True)

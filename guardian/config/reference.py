@@ -156,8 +156,10 @@ merge keys or tags. Only `true`, `false`, `null`, decimal numbers and what stand
 - **duration**: a whole number and a unit: `90s`, `10m`, `6h`, `2d`, `1w`.
 - **secret reference**: where a secret is, never the secret. `file:PATH` (only its owner may read it), `env:NAME`,
   `systemd:CREDENTIAL` (from `LoadCredential=`), `command:PROGRAM ARGUMENTS` (no shell, 30 seconds).
-- **schedule** (`plan.schedule` and the values of `plan.drills`): `every 6h`, `hourly`, `daily`, `daily at 02:30`,
-  `weekly`, `monthly`, `quarterly` or `yearly`.
+- **schedule** (`plan.schedule`, the values of `plan.drills`, `maintain` and `posture` of repositories): `every 6h`,
+  `hourly`, `hourly at :15`, `daily`, `daily at 02:30, 14:30`, `weekly on sun at 03:00`, `monthly on 1 at 02:00`,
+  `monthly on last`, `quarterly`, `yearly`, or `cron 30 2 * * mon-fri`. Times are local (`agent.time_zone`).
+- **window** (`blackout`, `window`): `22:00-06:00`, `mon-fri 08:00-18:00`, `sat,sun 00:00-24:00`, in local time.
 - **address** of a repository: as restic takes it: a directory, `s3:`, `rest:`, `sftp:`, `rclone:`, `b2:`, `azure:`,
   `gs:` or `swift:`. `{tenant}`, `{system}` and `{host}` are filled in. It never holds a password.
 - **relative paths** are relative to the folder of the configuration file (of the first one, not of an included one).
