@@ -1,6 +1,7 @@
 """Reason codes as sentences, in the reader's language. Codes live in the log; prose lives here."""
 
 from guardian.audit.reasons import TEXTS as AUDIT
+from guardian.backup.reasons import TEXTS as SLOTS
 from guardian.cli.render import visible
 from guardian.i18n import N_, _
 from guardian.ledger.invalid import TEXTS
@@ -303,7 +304,7 @@ SENTENCES: dict[str, str] = {
     # could not find out
     "could-not-run": N_("{detail}"),
 }
-SENTENCES |= TEXTS | AUDIT
+SENTENCES |= TEXTS | AUDIT | SLOTS
 """Every code that may stand in a :class:`~guardian.model.reason.Reason`. A test holds this table against the code."""
 
 OUTCOMES: dict[str, str] = {
