@@ -140,10 +140,13 @@ class Node:
         """What the installed restic can do."""
         return probe(which(self.loaded.config.restic.program))
 
-    def restic(self, key: str, lease: Lease | None = None, password: Secret | None = None) -> Restic:
+    def restic(
+        self, key: str, lease: Lease | None = None, password: Secret | None = None, *, maintenance: bool = False
+    ) -> Restic:
         """The restic program, set up for one repository, after a quick look whether its storage answers at all.
 
-        With ``password`` this host's own is not looked at. A hung server would hang restic for ever:
+        With ``password`` this host's own is not looked at; for ``maintenance`` it is the identity that may delete,
+        where the configuration names one. A hung server would hang restic for ever:
         StorageUnreachable is raised within seconds instead.
         """
         repository = self.loaded.repository(key)
@@ -151,7 +154,7 @@ class Node:
         settings = self.loaded.config.restic
         grace = settings.stop_grace.total_seconds()
         return Restic(
-            self._access(repository, lease, password),
+            self._access(repository, lease, password, maintenance=maintenance),
             self.capability(),
             clock=self.clock,
             stop=self.stop,
@@ -179,6 +182,22 @@ class Node:
         restic = self.restic(key, password=password)
         return restic.config().id, restic.current_key()
 
+    def chunker(self, key: str) -> str | None:
+        """By which polynomial the repository ``key`` cuts files, by our own decoder; None where that has no way.
+
+        Two repositories with one polynomial store the same content once in a copy of both. Raises as :meth:`reader`,
+        WrongPassword, RepositoryMissing, RepositoryDamaged.
+        """
+        from guardian.decoder.repository import open_repository  # noqa: PLC0415  start-up stays quick
+
+        with self.reader(key) as reader:
+            if reader is None:
+                return None
+            keys = self.keys()
+            record = keys.record(key)
+            hint = (record and record.restic_key_id) or ""
+            return open_repository(reader, keys.password(key), hint).config.chunker_polynomial
+
     @contextmanager
     def reader(self, key: str) -> Iterator[Reader | None]:
         """Our own way to the bytes of a repository, read-only; None where there is none (only local and S3 have one).
@@ -205,8 +224,11 @@ class Node:
 
             reach(repository.s3, cacert=str(repository.cacert) if repository.cacert else None)
 
-    def _access(self, repository: ResolvedRepository, lease: Lease | None, password: Secret | None) -> Access:
+    def _access(
+        self, repository: ResolvedRepository, lease: Lease | None, password: Secret | None, *, maintenance: bool
+    ) -> Access:
         spec, settings = repository.spec, self.loaded.config.restic
+        secrets = (maintenance and spec.maintenance_credentials) or spec.credentials
         keys = self.keys(given=password is None)
         record = keys.record(repository.key)
         cache, temporary = self._passing / "cache", self._passing / "tmp"
@@ -215,7 +237,7 @@ class Node:
         return Access(
             url=repository.url,
             password=password or keys.password(repository.key),
-            credentials=credentials(spec.credentials, self.loaded.base) if spec.credentials else {},
+            credentials=credentials(secrets, self.loaded.base) if secrets else {},
             cacert=repository.cacert,
             cache_dir=cache if settings.cache else None,
             tmp_dir=temporary,
@@ -228,6 +250,11 @@ class Node:
         )
 
     # scratch
+
+    @property
+    def cache(self) -> Path | None:
+        """Where restic keeps its caches, a folder for each repository's id; None when it keeps none."""
+        return self._passing / "cache" if self.loaded.config.restic.cache else None
 
     @property
     def _passing(self) -> Path:

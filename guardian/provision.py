@@ -12,23 +12,27 @@ from guardian.clock import rfc3339
 from guardian.config.load import ResolvedRepository
 from guardian.config.secrets import credentials
 from guardian.durable import private_dir
-from guardian.errors import GuardianError, RepositoryMissing, WrongPassword
+from guardian.errors import GuardianError, Interrupted, RepositoryMissing, Unavailable, WrongPassword
 from guardian.i18n import _
 from guardian.keys.store import RepositoryRecord
 from guardian.ledger.store import Log
 from guardian.model.evidence import KeyEvent
+from guardian.model.reason import Reason, reason
 from guardian.node import Node
+from guardian.restic.client import RepositoryConfig, Restic
+from guardian.restic.copying import init_like, readable
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One thing a node needs: made now, found as it was, or not to be had (``error``)."""
+    """One thing a node needs: made now, found as it was, or not to be had (``error``); ``reasons`` are remarks."""
 
     kind: Literal["signing-key", "log", "repository"]
     name: str
     standing: Literal["created", "existing", "failed"]
     key_id: str = ""
     error: GuardianError | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
 def provision(node: Node) -> Iterator[Made]:
@@ -44,7 +48,8 @@ def provision(node: Node) -> Iterator[Made]:
     if log.size == 0:
         _state(node, log, "log-begun-anew" if lost_log else "signing-key-created", key.key_id)
     yield Made("log", node.origin, "existing" if had_log else "created")
-    for repository in node.loaded.repositories():
+    # What is copied to cuts files as what is copied from: that must be there first.
+    for repository in sorted(node.loaded.repositories(), key=lambda one: bool(node.loaded.origins(one.key))):
         try:
             yield _repository(node, log, repository)
         except GuardianError as error:
@@ -64,7 +69,7 @@ def _repository(node: Node, log: Log, repository: ResolvedRepository) -> Made:
             if record is not None:
                 raise  # it was there once: a new one in its place would hide the loss
             _bucket(node, repository)
-            found, event = restic.init(), "repository-created"
+            found, event = _init(node, repository, restic), "repository-created"
         except WrongPassword as error:
             if not new_password:
                 raise
@@ -74,7 +79,8 @@ def _repository(node: Node, log: Log, repository: ResolvedRepository) -> Made:
                 _("Name that password in the configuration: password: file:… under the repository."),
             ) from error
         if record is not None:
-            return Made("repository", repository.key, "existing", record.restic_key_id or "")
+            said = _alignment(node, repository)
+            return Made("repository", repository.key, "existing", record.restic_key_id or "", reasons=said)
         key_id = restic.current_key()
         # First into the log: a crash between the two states the event twice, never not at all.
         _state(node, log, event, key_id, (repository.key, found.id))
@@ -82,7 +88,46 @@ def _repository(node: Node, log: Log, repository: ResolvedRepository) -> Made:
         keys.save_record(
             repository.key, RepositoryRecord(repository_id=found.id, restic_key_id=key_id, created=created)
         )
-    return Made("repository", repository.key, "created" if event == "repository-created" else "existing", key_id)
+    standing: Literal["created", "existing"] = "created" if event == "repository-created" else "existing"
+    return Made("repository", repository.key, standing, key_id, reasons=_alignment(node, repository))
+
+
+def _init(node: Node, repository: ResolvedRepository, restic: Restic) -> RepositoryConfig:
+    """Make the repository; one that is copied to cuts files as the first that is copied from, so as to store less."""
+    origins = node.loaded.origins(repository.key)
+    origin = _made(node, origins)
+    if origin is None:
+        if origins and not any(target.key == repository.key for target in node.loaded.targets()):
+            raise Unavailable(
+                _("repository {name} has to be there first, since it is copied from").format(name=origins[0]),
+                _("How files are cut is taken over from there: with it unlike, copies would take more room."),
+            )
+        return restic.init()
+    source = node.restic(origin)
+    with readable(source, restic, lambda: node.reader(origin)) as access:
+        return init_like(restic, access)
+
+
+def _made(node: Node, origins: tuple[str, ...]) -> str | None:
+    """The first of ``origins`` that is on record."""
+    keys = node.keys(given=False)
+    return next((key for key in origins if keys.record(key) is not None), None)
+
+
+def _alignment(node: Node, repository: ResolvedRepository) -> tuple[Reason, ...]:
+    """What is to be said when a repository that is copied to cuts files unlike the one that is copied from."""
+    origin = _made(node, node.loaded.origins(repository.key))
+    if origin is None:
+        return ()
+    try:
+        ours, theirs = node.chunker(origin), node.chunker(repository.key)
+    except Interrupted:
+        raise
+    except GuardianError:  # a remark that could not be made; what is wrong with either is told of itself
+        return ()
+    if ours is None or theirs is None or ours == theirs:
+        return ()
+    return (reason("chunker-differs", "warning", origin=origin, repository=repository.key),)
 
 
 def _bucket(node: Node, repository: ResolvedRepository) -> None:

@@ -8,19 +8,20 @@ import base64
 import hashlib
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 
-def cheapen(site: Any, n: int = 2) -> None:
+def cheapen(site: Any, n: int = 2, name: str = "main", folder: Path | None = None) -> None:
     """Write the repository's master key under the cheapest key derivation restic takes, or one of scrypt's work ``n``.
 
     The format is that of restic's design document: scrypt gives 64 bytes, AES-256-CTR with Poly1305-AES seals.
     """
-    password = (site.state / "keys" / "main.password").read_bytes().rstrip(b"\n")
-    (old,) = (site.repository / "keys").iterdir()
+    password = (site.state / "keys" / f"{name}.password").read_bytes().rstrip(b"\n")
+    (old,) = ((folder or site.repository) / "keys").iterdir()
     key = json.loads(old.read_bytes())
     master = _open(base64.b64decode(key["data"]), _derive(password, key))
     key |= {"N": n, "r": 8, "p": 1}
@@ -29,7 +30,7 @@ def cheapen(site: Any, n: int = 2) -> None:
     old.unlink()
     new = old.with_name(hashlib.sha256(text).hexdigest())
     new.write_bytes(text)
-    record = site.state / "keys" / "main.json"
+    record = site.state / "keys" / f"{name}.json"
     record.write_text(record.read_text().replace(old.name, new.name))
 
 

@@ -389,13 +389,18 @@ def check_told(drills: list[Said], known: dict[str, Said]) -> None:
 def check_drill(one: Said, known: dict[str, Said], files: dict[str, bytes], key: Key) -> int:
     """One drill: its receipt and plan, its seed, its outcome; how many bounds were recomputed."""
     where, says = one.file, one.says
-    same = ["system", "source", "repository", "snapshot_id", "tree_id"]
-    for other, names in (("receipt", same), ("plan", [*same, "drill_id", "receipt"])):
+    about, place = ["system", "source", "tree_id"], ["repository", "snapshot_id"]
+    # The receipt of a copy is that of the backup; a statement between the two says where the copy lies.
+    copied = [*about, "receipt", "repository:to", "snapshot_id:copy_id"] if says.get("copy_of") else []
+    same = about if copied else [*about, *place]
+    planned = [*about, *place, "drill_id", "receipt", "copy_of"]
+    for other, names in (("receipt", same), ("plan", planned), ("copy_of", copied)):
         if says.get(other) is not None:
             found = known.get(field(where, says, other, str))
             ensure(found and found.number < one.number, where, "reference", other)
-            for name in names:
-                ensure(found and found.says.get(name) == says.get(name), where, "reference", f"{other}: {name}")
+            for ours, _colon, theirs in (name.partition(":") for name in names):
+                same_there = found and found.says.get(theirs or ours) == says.get(ours)
+                ensure(same_there, where, "reference", f"{other}: {ours}")
     plan = known.get(says.get("plan"))
     if field(where, says, "seed", dict):
         check_seed(one, plan, files, key)

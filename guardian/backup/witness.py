@@ -4,11 +4,11 @@ The decoder opens the repository while restic is at work, so that deriving the k
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from guardian import telemetry
 from guardian.errors import GuardianError
@@ -20,6 +20,8 @@ from guardian.node import Node
 if TYPE_CHECKING:
     from guardian.decoder.repository import Repository
     from guardian.decoder.snapshots import Snapshot as Read
+
+T = TypeVar("T")
 
 _TICK = 0.2  # seconds between two looks whether we are to stop
 
@@ -85,6 +87,22 @@ class Witness:
             self._failure = telemetry.unexpected(fault)
         return None
 
+    def examine(self, look: "Callable[[Repository, frozenset[str]], T]") -> "tuple[T | None, str]":
+        """What ``look`` makes of the open repository and of the index files it had before the run; else why nothing.
+
+        Whatever it meets is no failure of the backup. Raises Interrupted.
+        """
+        self._wait()
+        if self._repository is None:
+            return None, self._failure.code if self._failure else "no-decoder"
+        try:
+            return look(self._repository, self._indexes), ""
+        except GuardianError as error:
+            self._node.heed()
+            return None, error.code
+        except Exception as fault:  # noqa: BLE001  the data is saved, whatever it is that cannot be looked at
+            return None, telemetry.unexpected(fault).code
+
     def _open(self) -> None:
         try:
             from guardian.decoder.repository import open_repository  # noqa: PLC0415  start-up stays quick
@@ -114,7 +132,7 @@ class Witness:
         flaws: list[Reason] = []
         for name in self._named(repository, snapshot_id):
             try:
-                found = _as_listed(_twice(repository, name))
+                found = as_listed(_twice(repository, name))
             except ObjectMissing:
                 continue
             except (Damage, ObjectUnreadable) as error:
@@ -157,7 +175,7 @@ def _twice(repository: "Repository", snapshot_id: str) -> "Read":
         return repository.snapshot(snapshot_id)
 
 
-def _as_listed(read: "Read") -> Snapshot:
+def as_listed(read: "Read") -> Snapshot:
     """What the decoder read, as ``restic snapshots`` would list it."""
     return Snapshot.model_validate(
         {

@@ -1,13 +1,14 @@
 """What every verb that works on a host does first: read the configuration, listen for signals, show progress."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from guardian.cli.options import Session
 from guardian.cli.progress import reporter
 from guardian.clock import SystemClock
 from guardian.config.load import Loaded, find, load
+from guardian.model.backup import Target
 from guardian.node import Node
 from guardian.proc import Stop, handle_signals
 from guardian.scratch import Aside
@@ -16,6 +17,21 @@ from guardian.scratch import Aside
 def loaded(session: Session) -> Loaded:
     """The configuration the session names, checked whole. Raises ConfigError with everything wrong in it."""
     return load(find(session.config))
+
+
+def places(configuration: Loaded, selectors: Sequence[str], repository: str | None) -> tuple[Target, ...]:
+    """The targets that ``selectors`` name; with ``repository``, as they lie there: in their own, or in a copy.
+
+    Without selectors those that lie there at all. Raises UsageError where one, or none, does.
+    """
+    targets = configuration.targets(selectors)
+    if repository is None:
+        return targets
+    if not selectors:
+        every = [place for target in targets for place in (target, *configuration.copied(target))]
+        if there := tuple(place for place in every if repository in {place.repository, place.key}):
+            return there
+    return tuple(configuration.within(target, repository) for target in targets)
 
 
 @contextmanager

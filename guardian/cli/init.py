@@ -111,6 +111,8 @@ def _document(made: "Made") -> dict[str, Any]:
     from guardian.cli import verdict
 
     document: dict[str, Any] = {"kind": made.kind, "name": made.name, "standing": made.standing, "key_id": made.key_id}
+    if made.reasons:
+        document["reasons"] = verdict.reasons_document(made.reasons)
     if made.error is not None:
         document["error"] = verdict.error_document(made.error)
     return document
@@ -119,4 +121,5 @@ def _document(made: "Made") -> dict[str, Any]:
 def _lines(made: "Made") -> list[str]:
     from guardian.cli import verdict
 
-    return [f"{_(KINDS[made.kind])} {made.name}: {_(STANDINGS[made.standing])}", *verdict.reason_lines((), made.error)]
+    head = f"{_(KINDS[made.kind])} {made.name}: {_(STANDINGS[made.standing])}"
+    return [head, *verdict.reason_lines(made.reasons, made.error)]

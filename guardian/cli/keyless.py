@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from guardian.model.secret import Secret
 
 F = TypeVar("F", bound=Callable[..., Any])
-_ONLY_HERE = ("listing", "key_file", "repository", "credentials", "cacert", "cursor", "max_bytes")
+_ONLY_HERE = ("listing", "key_file", "credentials", "cacert", "cursor", "max_bytes")
 _NOT_HERE = ("full", "seed_nonce", "report", "replay", "shares")
 
 
@@ -38,7 +38,11 @@ def options(function: F) -> F:
         ),
         click.option("--cacert", type=file, metavar="FILE", help=_("Keyless: the storage's own authority.")),
         click.option("--credentials", metavar="REF", help=_("Keyless: the storage's credentials, such as file:PATH.")),
-        click.option("--repository", metavar="URL", help=_("Keyless: the repository, where nothing is configured.")),
+        click.option(
+            "--repository",
+            metavar="NAME|URL",
+            help=_("Drill the copy in this repository. Keyless: its address, where nothing is configured."),
+        ),
         click.option("--key", "key_file", type=file, metavar="FILE", help=_("Keyless: the key holder's public key.")),
         click.option("--listing", type=file, metavar="FILE", help=_("Keyless: made by 'guardian ledger listing'.")),
         click.option("--keyless", is_flag=True, help=_("Hold every object against a listing; needs no key.")),
@@ -180,8 +184,10 @@ def _named(asked: Mapping[str, Any]) -> "Iterator[Reader | None]":
 
 def _chosen(loaded: "Loaded", vouched: "Vouched", selectors: tuple[str, ...]) -> str:
     """The key of the repository that the listing is of, as far as a custodian can tell: by name, or the only one."""
-    keys = list(dict.fromkeys(target.key for target in loaded.targets(selectors)))
-    if vouched.listing.repository in keys:
+    targets = loaded.targets(selectors)
+    keys = list(dict.fromkeys(target.key for target in targets))
+    copies = {copy.key for target in targets for copy in loaded.copied(target)}
+    if vouched.listing.repository in {*keys, *copies}:
         return vouched.listing.repository
     if len(keys) != 1:
         raise UsageError(

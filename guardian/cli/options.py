@@ -67,3 +67,10 @@ def verb(function: Callable[..., int]) -> Callable[..., int]:
         return function(session, **kwargs)
 
     return wrapper
+
+
+def in_repository(function: Callable[P, R]) -> Callable[..., R]:
+    """Give a command ``--repository NAME``: the copy in that repository is meant."""
+    return click.option(
+        "--repository", metavar="NAME", help=_("The copy in this repository instead of the one backed up to.")
+    )(function)

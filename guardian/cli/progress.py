@@ -19,6 +19,7 @@ PHASES = {
     "probe": N_("looking"),
     "backup": N_("backing up"),
     "confirm": N_("checking"),
+    "copy": N_("copying"),
     "presence": N_("D0 receipts against snapshots"),
     "structure": N_("D1 structure of the repository"),
     "open": N_("opening the repository"),

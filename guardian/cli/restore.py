@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from guardian.cli.options import Session, verb
+from guardian.cli.options import Session, in_repository, verb
 from guardian.errors import ExitCode, UsageError
 from guardian.i18n import _
 
@@ -38,6 +38,7 @@ from guardian.i18n import _
     metavar="P",
     help=_("Only this path and what lies below it, or a pattern such as '*.txt'."),
 )
+@in_repository
 @verb
 def restore(session: Session, selector: str, **asked: Any) -> int:
     """Restore one source, and say whether it is whole."""
@@ -45,7 +46,7 @@ def restore(session: Session, selector: str, **asked: Any) -> int:
     from guardian.drill.recall import Wanted, recall
 
     with frame.node(session) as node:
-        targets = node.loaded.targets((selector,))
+        targets = frame.places(node.loaded, (selector,), asked["repository"])
         if len(targets) != 1:
             raise UsageError(
                 _("{selector} names several sources").format(selector=selector),
@@ -70,6 +71,7 @@ def restore(session: Session, selector: str, **asked: Any) -> int:
         body={
             "system": targets[0].system,
             "source": targets[0].source,
+            "repository": targets[0].key,
             "snapshot_id": recalled.point.snapshot_id,
             "target": str(asked["target"].absolute()),
             "files": done.extent.files,

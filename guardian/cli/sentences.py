@@ -1,7 +1,11 @@
 """Reason codes as sentences, in the reader's language. Codes live in the log; prose lives here."""
 
+from guardian.agent.reasons import TEXTS as AGENT
+from guardian.agent.words import TEXTS as WORDS
 from guardian.audit.reasons import TEXTS as AUDIT
+from guardian.backup.anomaly_texts import TEXTS as ANOMALY
 from guardian.backup.reasons import TEXTS as SLOTS
+from guardian.backup.removal_texts import TEXTS as REMOVAL
 from guardian.cli.render import visible
 from guardian.i18n import N_, _
 from guardian.ledger.invalid import TEXTS
@@ -60,6 +64,20 @@ SENTENCES: dict[str, str] = {
     "retries": N_("the storage needed {count} retries"),
     "stale-lock-removed": N_("a stale lock of process {pid} on {host} was removed"),
     "run-cut-off": N_("the run of {ref} begun at {time} was cut off; that is now in the log"),
+    # copies
+    "chunker-differs": N_(
+        "{repository} cuts files unlike {origin}: what is copied there shares no stored data with what is there from "
+        "elsewhere, and takes more room"
+    ),
+    "copy-not-listed": N_("restic said it copied snapshot {snapshot}, and the target does not list it"),
+    "copy-incomplete": N_(
+        "snapshot {snapshot} calls itself the copy of {original}, and not all of it is there; forget it there with "
+        "restic, then copy again"
+    ),
+    "copy-forged": N_("snapshot {snapshot} calls itself the copy of {original} and holds something else"),
+    "copy-source-gone": N_("snapshot {snapshot} went away while it was to be copied"),
+    "copy-unstated": N_("snapshot {snapshot} is a copy of {original} that was not looked into yet"),
+    "copy-unstated-more": N_("{count} more copies were not looked into yet"),
     # drills
     "rto-over-objective": N_("the recovery took {seconds} s; at most {most} s are allowed"),
     "newest-after-backup": N_("the newest record is of {newest}, after the backup ended ({ended}): it says nothing"),
@@ -304,7 +322,7 @@ SENTENCES: dict[str, str] = {
     # could not find out
     "could-not-run": N_("{detail}"),
 }
-SENTENCES |= TEXTS | AUDIT | SLOTS
+SENTENCES |= TEXTS | AUDIT | SLOTS | ANOMALY | AGENT | WORDS | REMOVAL
 """Every code that may stand in a :class:`~guardian.model.reason.Reason`. A test holds this table against the code."""
 
 OUTCOMES: dict[str, str] = {

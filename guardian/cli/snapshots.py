@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.options import Session, verb
+from guardian.cli.options import Session, in_repository, verb
 from guardian.errors import ExitCode
 from guardian.i18n import N_, _
 
@@ -21,14 +21,15 @@ STANDINGS = {
 
 @click.command(help=_("List restore points and whether each has a receipt."))
 @click.argument("selectors", nargs=-1, metavar="[SYSTEM[/SOURCE]]...")
+@in_repository
 @verb
-def snapshots(session: Session, selectors: tuple[str, ...]) -> int:
+def snapshots(session: Session, selectors: tuple[str, ...], repository: str | None) -> int:
     """List what can be restored."""
     from guardian.cli import frame, render
     from guardian.drill.inventory import all_points
 
     with frame.node(session) as node:
-        found = all_points(node, node.loaded.targets(selectors))
+        found = all_points(node, frame.places(node.loaded, selectors, repository))
     document = [
         {"system": target.system, "source": target.source, "repository": target.key, **_document(point)}
         for target, points in found.items()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from guardian.drill.custody import ShareSource
     from guardian.drill.record import Drill
     from guardian.drill.run import Options
+    from guardian.model.backup import Target
     from guardian.node import Node
 
 MOST_DRAWS = 200_000
@@ -91,7 +92,8 @@ def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
             return render.show(session, _replayed(node, asked["replay"]))
         options = _options(node, asked)
         with farm.executor(node, asked) as executor:
-            drills = _drills(node, selectors, (options, executor), shares)
+            targets = frame.places(node.loaded, selectors, asked["repository"])
+            drills = _drills(node, targets, (options, executor), shares)
         report = _report(drills, options)
         if report_file is not None:
             _write(report_file, node, drills, report)
@@ -119,10 +121,9 @@ def _options(node: "Node", asked: dict[str, Any]) -> "Options":
 
 
 def _drills(
-    node: "Node", selectors: tuple[str, ...], how: "tuple[Options, Executor | None]", shares: "ShareSource"
+    node: "Node", targets: "Sequence[Target]", how: "tuple[Options, Executor | None]", shares: "ShareSource"
 ) -> "tuple[Drill, ...]":
     options, executor = how
-    targets = node.loaded.targets(selectors)
     if options.level == "K":
         from guardian.drill.custody import drill
 
@@ -144,7 +145,8 @@ def _brought(session: Session, selectors: tuple[str, ...], asked: dict[str, Any]
         return lambda _key: given
     if asked["level"] != "K" or asked["replay"] or not screen.has_terminal():
         return lambda _key: Brought()
-    keys = sorted({target.key for target in frame.loaded(session).targets(selectors)})
+    places = frame.places(frame.loaded(session), selectors, asked["repository"])
+    keys = sorted({target.key for target in places})
     with screen.Screen() as terminal:
         typed = {key: Brought(holders.typed(terminal, key)) for key in keys}
     return typed.__getitem__

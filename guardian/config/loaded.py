@@ -120,6 +120,35 @@ class Loaded:
         names = self.config.systems[target.system].plan.copy_to
         return tuple(self.repository(self._key(name, target.system)) for name in names)
 
+    def copied(self, target: Target) -> tuple[Target, ...]:
+        """``target`` as it lies in each repository that its backups are copied to."""
+        system, source = target.system, target.source
+        names = dict.fromkeys(self.config.systems[system].plan.copy_to)
+        return tuple(Target(system, source, name, self._key(name, system)) for name in names)
+
+    def within(self, target: Target, repository: str) -> Target:
+        """``target`` as it lies in ``repository`` (a name or a key): its own, or one that it is copied to.
+
+        Raises UsageError when it lies in no such repository.
+        """
+        places = (target, *self.copied(target))
+        found = next((place for place in places if repository in {place.repository, place.key}), None)
+        if found is None:
+            message = _("{ref} does not lie in repository {name}").format(ref=target.ref, name=repository[:130])
+            known = ", ".join(place.repository for place in places)
+            raise UsageError(message, _("It lies in: {names}.").format(names=known))
+        return found
+
+    def residents(self, key: str) -> tuple[Target, ...]:
+        """Every target that is backed up or copied to the repository ``key``, as it lies there."""
+        places = (place for target in self._all_targets() for place in (target, *self.copied(target)))
+        return tuple(place for place in places if place.key == key)
+
+    def origins(self, key: str) -> tuple[str, ...]:
+        """The keys of the repositories whose backups are copied to the repository ``key``; empty where none are."""
+        there = (t.key for t in self._all_targets() if t.key != key and key in {copy.key for copy in self.copied(t)})
+        return tuple(dict.fromkeys(there))
+
     def repositories(self) -> tuple[ResolvedRepository, ...]:
         """Every concrete repository: one for each system that uses it where the address names the system."""
         return tuple(self._concrete())

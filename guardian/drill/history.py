@@ -1,37 +1,50 @@
-"""What the log says was backed up, read once for all sources."""
+"""What the log says was backed up and copied, read once for all sources."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from guardian.drill.presence import Expectation
 from guardian.model.backup import Target
-from guardian.model.evidence import BackupReceipt, DrillResult, NoBackup
+from guardian.model.evidence import BackupReceipt, CopyReceipt, DrillResult, NoBackup
 
 if TYPE_CHECKING:
     from guardian.ledger.store import Log
 
+_Place = tuple[str, str, str]
+"""System, source, key of the repository."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A receipt, the hash of its leaf in the log, and the leaf's number (-1 where it is not known)."""
+    """A receipt, the hash of its leaf in the log, and the leaf's number (-1 where it is not known).
+
+    Of a copy the receipt is that of the backup, but for where it lies: repository and snapshot are the copy's.
+    ``copy_of`` is then the leaf hash of the statement that says so; empty where the backup itself lies.
+    """
 
     receipt: BackupReceipt
     leaf_hash: str
     index: int = -1
+    copy_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Receipts by (system, source, repository key), oldest first; ids of runs that ended without a backup."""
+    """Receipts by (system, source, repository key), oldest first; ids of runs that ended without a backup.
 
-    receipts: Mapping[tuple[str, str, str], tuple[Kept, ...]]
+    A copy is in it under the key of its own repository, with what its receipt says there.
+    """
+
+    receipts: Mapping[_Place, tuple[Kept, ...]]
     failed_runs: frozenset[str]
     size: int = 0
     """How many entries the log had."""
-    drills: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    drills: Mapping[_Place, str] = field(default_factory=dict)
     """The leaf hash of each source's newest drill."""
+    copies: frozenset[str] = frozenset()
+    """Every snapshot that a statement calls a whole copy."""
 
     def of(self, target: Target) -> tuple[Kept, ...]:
         """The receipts of ``target``."""
@@ -43,11 +56,19 @@ class History:
 
     def snapshots(self) -> frozenset[str]:
         """Every snapshot that has a receipt, of whatever source."""
-        return frozenset(kept.receipt.snapshot_id for all_of_one in self.receipts.values() for kept in all_of_one)
+        kept = frozenset(kept.receipt.snapshot_id for all_of_one in self.receipts.values() for kept in all_of_one)
+        return kept | self.copies
 
     def expectation(self, target: Target) -> Expectation:
         """What the repository of ``target`` must hold."""
-        return Expectation(tuple(kept.receipt for kept in self.of(target)), self.failed_runs)
+        elsewhere = {
+            kept.receipt.snapshot_id: kept.receipt.tree_id
+            for (system, source, key), all_of_one in self.receipts.items()
+            if (system, source) == (target.system, target.source) and key != target.key
+            for kept in all_of_one
+        }
+        receipts = tuple(kept.receipt for kept in self.of(target))
+        return Expectation(receipts, self.failed_runs, elsewhere=elsewhere)
 
 
 def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
@@ -55,8 +76,9 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
 
     ``heed()`` is called for every entry, and may end it by raising.
     """
-    receipts: dict[tuple[str, str, str], list[Kept]] = defaultdict(list)
-    drills: dict[tuple[str, str, str], str] = {}
+    receipts: dict[_Place, list[Kept]] = defaultdict(list)
+    copies: list[tuple[CopyReceipt, str]] = []
+    drills: dict[_Place, str] = {}
     failed = set()
     for entry in log.entries(start):
         heed()
@@ -65,10 +87,31 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
                 receipts[said.system, said.source, said.repository].append(
                     Kept(said, entry.leaf_hash.hex(), entry.index)
                 )
+            case CopyReceipt(outcome="complete") as said:
+                copies.append((said, entry.leaf_hash.hex()))
             case NoBackup() as said:
                 failed.add(said.run_id)
             case DrillResult() as said:
                 drills[said.system, said.source, said.repository] = entry.leaf_hash.hex()
             case _:
                 pass
-    return History({key: tuple(kept) for key, kept in receipts.items()}, frozenset(failed), log.size, drills)
+    ids = frozenset(said.copy_id for said, _leaf in copies if said.copy_id)
+    return History(_with_copies(receipts, copies), frozenset(failed), log.size, drills, ids)
+
+
+def _with_copies(
+    receipts: Mapping[_Place, list[Kept]], copies: Iterable[tuple[CopyReceipt, str]]
+) -> dict[_Place, tuple[Kept, ...]]:
+    """``receipts`` and, for each copy, what its backup's receipt says of it. The newest copy of a snapshot counts."""
+    by_leaf = {kept.leaf_hash: kept for all_of_one in receipts.values() for kept in all_of_one}
+    found: dict[_Place, dict[str, Kept]] = defaultdict(dict)
+    for said, leaf in copies:
+        backup = by_leaf.get(said.receipt)
+        receipt = said.as_copied(backup.receipt) if backup else None
+        if backup and receipt:
+            place = (said.system, said.source, said.to)
+            found[place][said.snapshot_id] = Kept(receipt, backup.leaf_hash, backup.index, leaf)
+    every = {place: [*kept, *found.pop(place, {}).values()] for place, kept in receipts.items()}
+    every |= {place: list(kept.values()) for place, kept in found.items()}
+    # As they were backed up: the newest point is copied first.
+    return {place: tuple(sorted(kept, key=lambda one: one.index)) for place, kept in every.items()}

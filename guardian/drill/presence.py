@@ -4,8 +4,8 @@ restic cannot see that one of its snapshots was deleted, nor that the whole buck
 of what must be there lives in the log, outside the repository.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from guardian.model.backup import Snapshot
@@ -30,6 +30,8 @@ class Expectation:
     removed: frozenset[str] = frozenset()
     later: frozenset[str] = frozenset()
     under_way: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Trees by the snapshots of this source in other repositories: what may have been copied from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ def _unexpected(expected: Expectation, found: Found) -> Iterable[Reason]:
         reason("snapshot-under-way", "info", snapshot=s.id) for s in strangers if runs[s.id] in expected.under_way
     )
     strangers = [s for s in strangers if runs[s.id] not in expected.under_way]
+    copied = {s.id: s for s in strangers if s.original and expected.elsewhere.get(s.original) == s.tree}
+    yield from _some(reason("copy-unstated", "info", snapshot=s.id, original=str(s.original)) for s in copied.values())
+    strangers = [s for s in strangers if s.id not in copied]
     yield from _some(
         reason("snapshot-orphan", "warning", snapshot=s.id, run=runs[s.id])
         for s in strangers

@@ -146,12 +146,20 @@ def _proof(node: Node, entries: Mapping[str, Entry], log: Log | None) -> Proof:
     receipt, plan, result = (entries[name].predicate for name in ("receipt", "plan", "result"))
     if not (isinstance(receipt, BackupReceipt) and isinstance(plan, DrillPlan) and isinstance(result, DrillResult)):
         raise EvidenceInvalid(_("the evidence is not that of a drill"))
-    proof = Proof(receipt, plan, result, entries["plan"].leaf_hash)
+    proof = Proof(_as_drilled(receipt, plan), plan, result, entries["plan"].leaf_hash)
     if result.plan != proof.plan_leaf.hex() or plan.receipt != entries["receipt"].leaf_hash.hex():
         raise EvidenceInvalid(_("receipt, plan and result of the drill do not belong together"))
     _hold(proof)
     _checkpoint(node, proof, log)
     return proof
+
+
+def _as_drilled(receipt: BackupReceipt, plan: DrillPlan) -> BackupReceipt:
+    """What ``receipt`` says of a copy that was drilled. The tree is the one it names, whatever the plan says."""
+    if plan.copy_of is None:
+        return receipt
+    where = {"repository": plan.repository, "repository_id": plan.repository_id, "snapshot_id": plan.snapshot_id}
+    return receipt.model_copy(update=where)
 
 
 def _hold(proof: Proof) -> None:

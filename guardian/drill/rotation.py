@@ -144,7 +144,7 @@ def _window(job: Job, system: str) -> int:
 
 def shortest_window(job: Job) -> int:
     """Of all systems whose sources lie in the repository, the one in the greatest haste sets the pace."""
-    systems = {t.system for t in job.node.loaded.targets(()) if t.key == job.opened.key} | {job.target.system}
+    systems = {t.system for t in job.node.loaded.residents(job.opened.key)} | {job.target.system}
     return min(_window(job, system) for system in systems)
 
 

@@ -58,7 +58,7 @@ class Shares:
 
     def _strays(self) -> list[Snapshot]:
         """Snapshots of nobody: not configured here, nor known from a source that was renamed or removed."""
-        names = {(t.system, t.source) for t in self.node.loaded.targets(()) if t.key == self.opened.key}
+        names = {(t.system, t.source) for t in self.node.loaded.residents(self.opened.key)}
         known = self.past.snapshots()
         return [
             s for s in self.opened.snapshots if (s.tag("system"), s.tag("source")) not in names and s.id not in known

@@ -11,11 +11,17 @@ from pydantic import Field
 
 from guardian.model.backup import Counts, RunOutcome, SourceSample, StreamDigest
 from guardian.model.border import Sha256
+from guardian.model.churn import Churn
 from guardian.model.drill import DrillCheck, DrillLevel, DrillOutcome, Frame
 from guardian.model.posture import LockExtension as LockExtension  # noqa: PLC0414  all statements are found here
 from guardian.model.posture import RepositoryPosture as RepositoryPosture  # noqa: PLC0414
 from guardian.model.predicate import Predicate as Predicate  # noqa: PLC0414
 from guardian.model.reason import Reason
+from guardian.model.removal import Prune as Prune  # noqa: PLC0414
+from guardian.model.removal import Removal as Removal  # noqa: PLC0414
+from guardian.model.removal import RemovalPlan as RemovalPlan  # noqa: PLC0414
+from guardian.model.suspicion import Suspicion as Suspicion  # noqa: PLC0414
+from guardian.model.suspicion import SuspicionCleared as SuspicionCleared  # noqa: PLC0414
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -62,6 +68,7 @@ class BackupReceipt(Predicate):
     parent: Sha256 | None = None
     previous: Sha256 | None = None
     slot: str | None = Field(None, description="the nominal moment an agent ran it for; None: somebody asked for it")
+    churn: Churn | None = Field(None, description="what changed since the last clean backup before")
 
 
 class NoBackup(Predicate):
@@ -281,6 +288,11 @@ PREDICATES: dict[str, type[Predicate]] = {
         KeyEvent,
         RepositoryPosture,
         LockExtension,
+        RemovalPlan,
+        Removal,
+        Prune,
+        Suspicion,
+        SuspicionCleared,
         ConfigChange,
     )
 }

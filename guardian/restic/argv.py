@@ -111,8 +111,35 @@ def check(read_data: bool, part: tuple[int, int] | None = None) -> Call:
     return Call(("check", "--json", NO_LOCK, *(content if read_data else ())))
 
 
+def beside(source: Access) -> tuple[str, ...]:
+    """Options of a call that reads from ``source`` beside the repository it writes to (restic 0.14 and newer)."""
+    options = []
+    if source.cacert:
+        options.append(f"--cacert={source.cacert}")
+    if source.limit_download:
+        options.append(f"--limit-download={source.limit_download}")
+    if source.key_hint:
+        options.append(f"--from-key-hint={source.key_hint}")
+    return tuple(options)
+
+
+def secrets_beside(source: Access) -> dict[str, Secret]:
+    """Address and password of the repository that is read from, by the variables that name their descriptors."""
+    return {
+        "RESTIC_FROM_REPOSITORY_FILE": Secret(source.url.encode("utf-8", "surrogateescape")),
+        "RESTIC_FROM_PASSWORD_FILE": source.password,
+    }
+
+
+def copy(ids: tuple[str, ...]) -> Call:
+    """Copy the snapshots ``ids`` from the repository beside. restic takes a lock in both."""
+    return Call(("copy", "--", *ids))
+
+
 CONFIG = Call(("cat", "config", "--json", NO_LOCK))
 INIT = Call(("init", "--json", "--repository-version=2"))
+INIT_LIKE = Call((*INIT.arguments, "--copy-chunker-params"))
+"""Make the repository, which cuts files as the one beside it does."""
 KEY_LIST = Call(("key", "list", "--json", NO_LOCK))
 LIST_KEYS = Call(("list", "keys", NO_LOCK))
 LIST_LOCKS = Call(("list", "locks", NO_LOCK))
@@ -132,3 +159,24 @@ def key_add(password: Secret) -> Call:
 def key_remove(key_id: str) -> Call:
     """Take one key away; restic refuses the one in use."""
     return Call(("key", "remove", key_id))
+
+
+def forget_asked(tags: tuple[str, ...], policy: tuple[str, ...]) -> Call:
+    """Ask what ``policy`` would remove of the snapshots with all of ``tags``, as one group. Nothing is removed.
+
+    Grouped by nothing: restic's own groups fall apart when a host or a path is renamed, and keep too much for ever.
+    """
+    return Call(("forget", "--json", "--dry-run", NO_LOCK, "--group-by=", f"--tag={','.join(tags)}", *policy))
+
+
+def forget(ids: tuple[str, ...]) -> Call:
+    """Remove the snapshots ``ids``."""
+    return Call(("forget", "--", *ids))
+
+
+def prune(max_unused: str, max_repack_bytes: int | None, *, dry: bool) -> Call:
+    """Remove what nothing needs; ``dry``: only say how much that is."""
+    options = [f"--max-unused={max_unused}"]
+    if max_repack_bytes:
+        options.append(f"--max-repack-size={max(1, max_repack_bytes >> 10)}K")
+    return Call(("prune", *options, *(("--dry-run",) if dry else ())))

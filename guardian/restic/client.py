@@ -49,6 +49,16 @@ class Restic:
         self._session = Session(access, capability, clock, stop, limits)
         self._session.hide_secrets()
 
+    @property
+    def access(self) -> Access:
+        """How the repository is reached."""
+        return self._session.access
+
+    @property
+    def session(self) -> Session:
+        """What calls to two repositories at once are made of (:mod:`guardian.restic.copying`)."""
+        return self._session
+
     # identity
 
     def config(self) -> RepositoryConfig:

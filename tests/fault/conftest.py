@@ -47,3 +47,9 @@ def stage(staging: ModuleType, original: Any, tmp_path: Path) -> Any:
 def shared_stage(staging: ModuleType, original: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The same, for the tests of one file that leave it as it was."""
     return staging.copy(original, tmp_path_factory.mktemp("shared") / "host")
+
+
+@pytest.fixture(scope="session")
+def cheap() -> ModuleType:
+    """The module tests/cheap.py."""
+    return _module(_HERE.parent / "cheap.py")
