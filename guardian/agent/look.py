@@ -63,8 +63,9 @@ class Looker:
         """Look once; when to look next at the latest."""
         if abs(self.trust.look()) > _STEP:
             self.alive_since = self.clock.now()
-        force, now = self.in_force(), self.clock.now()
+        force = self.in_force()
         records = self.books.records(one.task for one in force.planned)
+        now = self.clock.now()  # after the records: of a task that was unknown they say that it is known since now
         decisions = {
             one.task.key: decide(one.rhythm, records[one.task.key], now, self.alive_since) for one in force.planned
         }
