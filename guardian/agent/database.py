@@ -74,7 +74,6 @@ def make(path: Path, fill: Callable[[sqlite3.Connection], None] = lambda _db: No
 
     Raises FileExistsError when there is one already, StorageFull, NotPermitted, Unavailable.
     """
-    durable.sweep(path.parent)
     for side in SIDE_FILES:  # of a journal that is gone: they would be taken for this one's
         with durable.explained(path, writing=True):
             path.with_name(path.name + side).unlink(missing_ok=True)

@@ -9,9 +9,23 @@ from typing import Any, Final, Literal
 
 from guardian.agent.known import Drilled, Facts, Lack, Place, Point, Proof, Protected, Stored
 from guardian.agent.trace import Trace, trace, when
+from guardian.backup.suspicion import Trail
 from guardian.drill.ladder import LADDER, says
 from guardian.model.drill import DrillCheck, DrillLevel
-from guardian.model.evidence import BackupReceipt, CopyReceipt, DrillResult, Entry, NoBackup, Predicate
+from guardian.model.evidence import (
+    BackupReceipt,
+    CopyReceipt,
+    DrillResult,
+    Entry,
+    LockExtension,
+    NoBackup,
+    Predicate,
+    Prune,
+    Removal,
+    RepositoryPosture,
+    Suspicion,
+    SuspicionCleared,
+)
 
 _POINTS: Final = 256
 """Restore points of a place that are remembered, the newest: an older one is proven no more, as far as is shown."""
@@ -34,7 +48,9 @@ class _Place:
     """Snapshots that the newest look at what is there did not find as they should be."""
     proofs: dict[str, Proof] = field(default_factory=dict)
     drills: dict[str, Drilled] = field(default_factory=dict)
-    suspicious: list[str] = field(default_factory=list)
+    trail: Trail = field(default_factory=Trail)
+    clean: Point | None = None
+    """The last restore point that nothing spoke against."""
 
     def backed_up(self, point: Point, figures: Mapping[str, float]) -> None:
         self.points.append(point)
@@ -47,7 +63,15 @@ class _Place:
         self.count -= min(self.count, len(self.points) - len(kept))
         self.points = deque(kept, maxlen=_POINTS)
         self.proofs = {name: proof for name, proof in self.proofs.items() if name not in snapshots}
-        self.suspicious = [name for name in self.suspicious if name not in snapshots]
+        if self.clean is not None and self.clean.snapshot in snapshots:
+            self.clean = None
+
+    def looked_into(self, entry: Entry) -> None:
+        """Take what is said of suspicious backups. What the next one is judged by is of no use here, and large."""
+        after = self.trail.after(entry)
+        self.trail = after.model_copy(update={"history": (), "waiting": ()})
+        if self.clean is None or self.trail.clean != self.clean.entry:
+            self.clean = next((point for point in self.points if point.entry == self.trail.clean), self.clean)
 
     def drilled(self, said: DrillResult, at: datetime) -> None:
         for level in {*self.drills, *(check.level for check in said.checks)}:
@@ -98,10 +122,6 @@ class _Place:
 
     def known(self) -> Protected:
         there = [point for point in self.points if point.snapshot not in self.gone]
-        clean = None
-        if self.suspicious:
-            first = next((n for n, point in enumerate(there) if point.snapshot in self.suspicious), len(there))
-            clean = there[first - 1] if first else None
         standing = [proof for proof in self.proofs.values() if proof.snapshot not in self.gone]
         return Protected(
             newest=self.newest,
@@ -112,8 +132,8 @@ class _Place:
             lack=self.lack,
             proof=max(standing, key=lambda proof: proof.at, default=None),
             drills=dict(self.drills),
-            suspicious=tuple(self.suspicious),
-            last_clean=clean,
+            suspicious=tuple(one.snapshot_id for one in self.trail.marked),
+            last_clean=self.clean if self.trail.marked else None,
         )
 
 
@@ -149,11 +169,20 @@ class Gathering:
                 found = trace(entry)
                 if found is not None:
                     self._backup(said, found)
+                if isinstance(said, BackupReceipt):
+                    self._place(said.system, said.source, said.repository).looked_into(entry)
+            case Suspicion() | SuspicionCleared():
+                self._place(said.system, said.source, said.repository).looked_into(entry)
+            case Removal():
+                gone = frozenset(one.snapshot_id for one in said.removed)
+                self._place(said.system, said.source, said.repository).remove(gone)
             case CopyReceipt():
                 self._copy(said, entry)
             case DrillResult():
                 self._place(said.system, said.source, said.repository).drilled(said, at)
                 self._coverage(said)
+            case Prune() | RepositoryPosture() | LockExtension():
+                self._stored[said.repository] = _storage(self._repository(said.repository), said, at)
             case _:
                 pass
 
@@ -220,6 +249,17 @@ class Gathering:
                 break
             count += 1
         return count
+
+
+def _storage(stored: Stored, said: Prune | RepositoryPosture | LockExtension, at: datetime) -> Stored:
+    if isinstance(said, Prune):
+        if said.total_bytes is None:
+            return stored
+        return replace(stored, bytes=max(0, said.total_bytes - (said.freed_bytes or 0)))
+    until = said.locked.until if said.locked else None
+    if isinstance(said, LockExtension):
+        return replace(stored, lock_until=until)
+    return replace(stored, posture=at, immutable=said.immutable, lock_until=until)
 
 
 def _named(check: DrillCheck) -> Iterable[str]:

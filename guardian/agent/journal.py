@@ -60,6 +60,7 @@ class Journal:
         Raises JournalCorrupt for what is no journal of this version, StorageFull, NotPermitted, Unavailable.
         """
         path = durable.private_dir(folder) / FILE
+        durable.sweep(folder)
         try:
             db = database.open_writing(path)
         except FileNotFoundError:

@@ -2,13 +2,23 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from guardian.errors import ExitCode
 from guardian.model.drill import DrillOutcome
-from guardian.model.evidence import BackupReceipt, DrillResult, Entry, NoBackup
+from guardian.model.evidence import (
+    BackupReceipt,
+    CopyReceipt,
+    DrillResult,
+    Entry,
+    NoBackup,
+    Predicate,
+    Prune,
+    RepositoryPosture,
+)
 from guardian.model.job import JobOutcome, JobResult, SlotEnd, SlotState
 
 _CUT_OFF: Final = frozenset({"interrupted", "run-interrupted"})
@@ -19,7 +29,7 @@ _DRILLS: Final[dict[DrillOutcome, tuple[JobOutcome, ExitCode]]] = {
     "COULD_NOT_VERIFY": ("failed", ExitCode.COULD_NOT_VERIFY),
     "NOT_RUN": ("skipped", ExitCode.SKIPPED),
 }
-_BACKUPS: Final[dict[str, tuple[JobOutcome, ExitCode]]] = {
+_ENDS: Final[dict[str, tuple[JobOutcome, ExitCode]]] = {
     "complete": ("complete", ExitCode.OK),
     "partial": ("partial", ExitCode.BAD_ANSWER),
     "failed": ("failed", ExitCode.BAD_ANSWER),
@@ -87,24 +97,8 @@ def backup_key(said: BackupReceipt | NoBackup) -> str:
     return f"backup:{said.system}/{said.source}"
 
 
-def trace(entry: Entry) -> Trace | None:
-    """What an entry tells of a task; None when it tells of none. A statement whose times are none tells nothing."""
-    try:
-        match entry.predicate:
-            case BackupReceipt() as said:
-                return _of_receipt(said, entry.index)
-            case NoBackup() as said:
-                return _of_lack(said, entry.index)
-            case DrillResult() as said:
-                return _of_drill(said, entry.index)
-            case _:
-                return None
-    except ValueError:
-        return None
-
-
 def _of_receipt(said: BackupReceipt, index: int) -> Trace:
-    outcome, code = _BACKUPS[said.outcome]
+    outcome, code = _ENDS[said.outcome]
     started, ended = when(said.started), when(said.ended)
     counts = said.counts
     figures = {
@@ -119,7 +113,7 @@ def _of_receipt(said: BackupReceipt, index: int) -> Trace:
 
 
 def _of_lack(said: NoBackup, index: int) -> Trace:
-    outcome, code = _BACKUPS[said.outcome]
+    outcome, code = _ENDS[said.outcome]
     if said.outcome == "failed" and _CUT_OFF & {reason.code for reason in said.reasons}:
         outcome, code = "interrupted", ExitCode.INTERRUPTED
     result = JobResult(outcome=outcome, exit_code=int(code), reasons=said.reasons, entry=index)
@@ -143,6 +137,32 @@ def _of_drill(said: DrillResult, index: int) -> Trace:
     measured = {name: value for name, value in figures.items() if value is not None}
     result = JobResult(outcome=outcome, exit_code=int(code), reasons=reasons[:20], entry=index, figures=measured)
     return Trace(f"drill:{said.level}:{said.system}/{said.source}", when(said.started), when(said.ended), result)
+
+
+def _of_job(key: str, said: CopyReceipt | Prune | RepositoryPosture, index: int) -> Trace:
+    outcome, code = _ENDS[said.outcome]
+    result = JobResult(outcome=outcome, exit_code=int(code), reasons=said.reasons[:20], entry=index)
+    slot = said.slot if isinstance(said, CopyReceipt) else None
+    return Trace(key, when(said.started), when(said.ended), result, when(slot) if slot else None)
+
+
+_READERS: Final[dict[type[Predicate], Callable[[Any, int], Trace]]] = {
+    BackupReceipt: _of_receipt,
+    NoBackup: _of_lack,
+    DrillResult: _of_drill,
+    CopyReceipt: lambda said, index: _of_job(f"copy:{said.system}/{said.source}:{said.to}", said, index),
+    Prune: lambda said, index: _of_job(f"maintain:{said.repository}", said, index),  # the last word of a maintenance
+    RepositoryPosture: lambda said, index: _of_job(f"posture:{said.repository}", said, index),
+}
+
+
+def trace(entry: Entry) -> Trace | None:
+    """What an entry tells of a task; None when it tells of none. A statement whose times are none tells nothing."""
+    read = _READERS.get(type(entry.predicate)) if entry.predicate is not None else None
+    try:
+        return read(entry.predicate, entry.index) if read else None
+    except ValueError:
+        return None
 
 
 def when(text: str) -> datetime:

@@ -8,11 +8,14 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+from guardian.agent.journal import Journal
 from guardian.backup import intent
 from guardian.cli.init import _write_starter as write_starter
 from guardian.cli.options import Session
+from guardian.clock import SystemClock
 from guardian.config import load as _load
 from guardian.config import starter as _starter
 from guardian.durable import write_atomic, write_new
@@ -22,10 +25,13 @@ from guardian.ledger.heads import Heads
 from guardian.ledger.store import Log
 from guardian.ledger.verify import verify_log
 from guardian.model.evidence import KeyEvent
+from guardian.model.job import JobResult, SlotEnd
 
 ORIGIN = "example.org/crash"
 RECORD = RepositoryRecord(repository_id="ab" * 32, created="2026-01-01T00:00:00Z")
 INTENT = intent.Intent(run_id="cd" * 16, system="s", source="a", repository="main", started="2026-01-01T00:00:00Z")
+BACKUP = "backup:s/a"
+SLOTS = tuple(datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3))
 Ack = Callable[[str], None]
 
 
@@ -88,9 +94,24 @@ def start(work: Path, ack: Ack) -> None:
     ack("started")
 
 
+def journal(work: Path, ack: Ack) -> None:
+    """An agent's books: made or opened, a run begun and ended for a slot, slots left out, one of them told of."""
+    with Journal.open(work / "agent", SystemClock()) as books:
+        ack("opened")
+        attempt = books.begin(BACKUP, SLOTS[0])
+        ack(f"begun {attempt}")
+        books.end(attempt, JobResult(outcome="complete", exit_code=0))
+        ack("ended")
+        books.account([SlotEnd(BACKUP, slot, "missed") for slot in SLOTS[1:]])
+        ack("accounted")
+        books.stated(BACKUP, SLOTS[1], 7)
+        ack("stated")
+    ack("closed")
+
+
 SCENARIOS = {
     "create": create, "append": append, "mend": append, "replace": replace,
-    "intend": intend, "project": project, "start": start,
+    "intend": intend, "project": project, "start": start, "journal": journal,
 }  # fmt: skip
 
 
