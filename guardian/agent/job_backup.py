@@ -1,21 +1,17 @@
 """The agent's backups: one source, with its system's hooks around it."""
 
-from typing import Final
-
 from guardian.agent.hooks import Beside, run_hooks
 from guardian.agent.order import Order
+from guardian.agent.outcome import Came, result_of
 from guardian.backup.attempt import Attempt, Result, record
 from guardian.backup.run import Attempted, back_up
 from guardian.errors import ExitCode, Interrupted
 from guardian.model.backup import BackupRun, RunOutcome, Target
 from guardian.model.events import Phase, Remark
-from guardian.model.job import JobOutcome, JobResult
+from guardian.model.job import JobResult
 from guardian.model.protection import Hooks
 from guardian.model.reason import Reason
 from guardian.node import Node
-
-_MOST: Final = 20
-"""Reasons in a result at most: a thousand unreadable files are in the receipt, and need not be in the journal."""
 
 
 def work(node: Node, order: Order) -> JobResult:
@@ -38,8 +34,7 @@ def _prevented(node: Node, order: Order, target: Target, why: Reason) -> JobResu
     attempt = Attempt.begin(node, target, order.moment())
     with node.log() as log:
         entry = record(attempt, log, Result(outcome, (why,)))
-    code = ExitCode.SKIPPED if outcome == "skipped" else ExitCode.BAD_ANSWER
-    return JobResult(outcome=outcome, exit_code=int(code), reasons=(why,), entry=entry)
+    return result_of(Came(outcome, (why,), entry))
 
 
 def _afterwards(node: Node, hooks: Hooks, beside: Beside, result: JobResult) -> JobResult:
@@ -62,15 +57,11 @@ def _afterwards(node: Node, hooks: Hooks, beside: Beside, result: JobResult) -> 
 
 
 def _result(attempted: Attempted) -> JobResult:
-    run, error = attempted.run, attempted.error
-    outcome: JobOutcome = run.outcome
-    code = ExitCode.OK if run.is_good else ExitCode.BAD_ANSWER
-    if error is not None:
-        code = error.exit_code
-        outcome = "interrupted" if isinstance(error, Interrupted) else outcome
-    return JobResult(
-        outcome=outcome, exit_code=int(code), reasons=run.reasons[:_MOST], entry=run.entry, figures=_figures(run)
-    )
+    run = attempted.run
+    result = result_of(Came(run.outcome, run.reasons, run.entry, _figures(run), attempted.error))
+    if run.outcome == "complete" and not run.is_good:
+        return result.model_copy(update={"exit_code": int(ExitCode.BAD_ANSWER)})
+    return result
 
 
 def _figures(run: BackupRun) -> dict[str, float]:

@@ -108,8 +108,6 @@ class Looker:
         for one in due:
             if one.after is not None and one.after in pending:
                 held[one.task.key] = "waits-for-other"
-            elif one.task.kind == "maintain" and not self.trust.trusted:
-                held[one.task.key] = "clock-not-trusted"
             elif any(key not in ours and Lease.held(leases / f"{key}.lease") for key in places(one.task)):
                 held[one.task.key] = "repository-in-use"
             elif self._spreads(one, decisions[one.task.key]):

@@ -33,7 +33,6 @@ TEXTS: dict[str, str] = {
     "state-read-only": N_("the file system of the state directory {path} is read-only"),
     "state-full": N_("the state directory {path} has only {free} bytes left"),
     "waits-for-other": N_("it waits for the task before it"),
-    "clock-not-trusted": N_("nothing is removed while the clock is not trusted"),
     "repository-in-use": N_("somebody else works on the repository"),
     "start-spread": N_("it waits for its share of the start, so that not all hosts begin at once"),
 }
