@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from guardian.backup.intent import Intent
+from guardian.backup.suspicion import Found
 from guardian.clock import rfc3339
 from guardian.ledger.store import Log
 from guardian.model.backup import BackupRun, Counts, RunOutcome, Snapshot, Target
@@ -23,11 +24,13 @@ class Attempt:
     run_id: str
     started: datetime
     started_monotonic: float
+    slot: datetime | None = None
+    """The nominal moment an agent runs it for; None where somebody asked for it."""
 
     @classmethod
-    def begin(cls, node: Node, target: Target) -> "Attempt":
+    def begin(cls, node: Node, target: Target, slot: datetime | None = None) -> "Attempt":
         """A new attempt, starting now."""
-        return cls(node, target, uuid4().hex, node.clock.now(), node.clock.monotonic())
+        return cls(node, target, uuid4().hex, node.clock.now(), node.clock.monotonic(), slot)
 
     @property
     def folder(self) -> Path:
@@ -44,6 +47,7 @@ class Attempt:
             source=target.source,
             repository=target.key,
             started=rfc3339(self.started),
+            slot=rfc3339(self.slot) if self.slot else None,
         )
 
     def seconds(self) -> float:
@@ -64,6 +68,7 @@ class Result:
     snapshot: Snapshot | None = None
     counts: Counts = field(default_factory=Counts)
     receipt: BackupReceipt | None = None
+    judged: Found | None = None
 
 
 def record(attempt: Attempt, log: Log, result: Result) -> int:
@@ -94,6 +99,7 @@ def no_backup(
         started=intent.started,
         ended=rfc3339(node.clock.now()),
         orphans=orphans,
+        slot=intent.slot,
     )
 
 

@@ -8,15 +8,17 @@ receipt goes into the log. A crash between any two steps is found by the next ru
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from guardian import __version__, telemetry
-from guardian.backup import configuration
+from guardian.backup import compare, configuration
 from guardian.backup.attempt import Attempt, Result, as_run, record
 from guardian.backup.intent import declare, leave, settle
 from guardian.backup.judge import Asked, Seen, judge
 from guardian.backup.recover import recover
+from guardian.backup.suspicion import is_marked, past
 from guardian.backup.work import Done, OtherRepository, Work
 from guardian.clock import rfc3339
 from guardian.config.secrets import resolve
@@ -44,9 +46,12 @@ class Attempted:
     error: GuardianError | None = None
 
 
-def back_up(node: Node, target: Target) -> Attempted:
-    """Back up one source. What happens to the run is its outcome; raises only when the log cannot be written."""
-    attempt = Attempt.begin(node, target)
+def back_up(node: Node, target: Target, slot: datetime | None = None) -> Attempted:
+    """Back up one source. What happens to the run is its outcome; raises only when the log cannot be written.
+
+    ``slot`` is the nominal moment an agent runs it for: the statement in the log names it.
+    """
+    attempt = Attempt.begin(node, target, slot)
     log = _open_log(node)
     with ExitStack() as held:
         if isinstance(log, Log):
@@ -57,6 +62,7 @@ def back_up(node: Node, target: Target) -> Attempted:
         if isinstance(log, Log):
             try:
                 index = record(attempt, log, result)
+                _mark(attempt, log, result, index)
             except EntryTooLarge as too_large:  # what the log does not know was no backup, and that it must know
                 result, error = Result("failed", (reason(too_large.code),), result.snapshot), too_large
                 index = record(attempt, log, result)
@@ -67,6 +73,15 @@ def back_up(node: Node, target: Target) -> Attempted:
     if error is None and isinstance(log, EvidenceInvalid):
         error = log
     return Attempted(as_run(attempt, result, index), error)
+
+
+def _mark(attempt: Attempt, log: Log, result: Result, index: int) -> None:
+    """Say of a suspicious backup, whose receipt has just been written, that it is. A crash before this loses nothing:
+    the receipt says it too."""
+    receipt, judged = result.receipt, result.judged
+    if receipt is not None and judged is not None and is_marked(receipt):
+        statement = compare.suspicion(attempt, receipt, log.entry(index).leaf_hash, judged)
+        log.append(statement, [("snapshot", receipt.snapshot_id)])
 
 
 def _open_log(node: Node) -> Log | EvidenceInvalid:
@@ -106,10 +121,12 @@ def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid)
     node, target = attempt.node, attempt.target
     newest = node.heads(log).latest(target.system, target.source, target.key) if isinstance(log, Log) else None
     before = newest.predicate if newest and isinstance(newest.predicate, BackupReceipt) else None
+    known_past = past(log, node.state, target) if isinstance(log, Log) else None
+    base = compare.base_of(known_past)
     parent = before.snapshot_id if before and isinstance(job, FilesJob) else None
     known = node.keys().record(target.key)
     try:
-        done = Work(attempt, restic, known.repository_id if known else None, parent, _anchor(log)).run(job)
+        done = Work(attempt, restic, known.repository_id if known else None, parent, _anchor(log), base).run(job)
     except OtherRepository as other:
         changed = reason("repository-changed", expected=other.expected, found=other.found)
         return Result("failed", (changed,), other.snapshot)
@@ -120,6 +137,8 @@ def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid)
     result = Result(outcome, reasons, done.snapshot, done.report.counts)
     if outcome == "failed" or done.snapshot is None:
         return result
+    judged, marks = compare.judge(known_past, done.compared.churn)
+    result = replace(result, reasons=(*marks, *reasons, *done.compared.remarks), judged=judged)
     receipt = _receipt(attempt, job, done, result)
     previous = newest.leaf_hash.hex() if newest else None
     tools = {"guardian": __version__, "restic": restic.capability.version_text}
@@ -198,6 +217,8 @@ def _receipt(attempt: Attempt, job: Job, done: Done, result: Result) -> BackupRe
         stream=stream,
         facts={} if isinstance(job, FilesJob) else job.facts(),
         parent=done.parent,
+        churn=done.compared.churn,
+        slot=attempt.intent.slot,
     )
 
 

@@ -3,8 +3,10 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Literal
 
 from guardian.backup.attempt import Attempt
+from guardian.backup.compare import Base, Compared, compare
 from guardian.backup.sample import Changes, Ranking, take
 from guardian.backup.witness import Sighting, Witness
 from guardian.errors import SnapshotMissing
@@ -30,6 +32,7 @@ class Done:
     """Roots that restic never named: an exclude took them out, though the snapshot lists them as its paths."""
     flaws: tuple[Reason, ...] = ()
     """What of the snapshot, or of its root tree, cannot be read back."""
+    compared: Compared = field(default_factory=Compared)
 
 
 class OtherRepository(Exception):
@@ -53,6 +56,8 @@ class Work:
     known: str | None
     parent: str | None
     anchor: str
+    base: Base | None = None
+    """What this backup is compared with; None for nothing."""
     _witness: Witness = field(init=False)
     _ranking: Ranking = field(init=False)
     _seed: bytes = field(init=False)
@@ -90,6 +95,7 @@ class Work:
                     parent=self.parent,
                     unseen=tuple(self._unseen),
                     flaws=seen.flaws,
+                    compared=self._compare(job, said, seen),
                 )
 
     def _with_parent(self, job: FilesJob) -> tuple[BackupReport, tuple[Reason, ...]]:
@@ -167,6 +173,18 @@ class Work:
 
     def _status(self, done: int, total: int) -> None:
         self.attempt.node.report(Progress(done, total))
+
+    def _compare(self, job: Job, said: BackupReport, seen: Sighting) -> Compared:
+        snapshot, base = seen.snapshot, self.base
+        if base is None or snapshot is None or seen.flaws or not base.fits(snapshot, self._identity):
+            return Compared()
+        from guardian.backup.churn import Later  # noqa: PLC0415  start-up stays quick
+
+        facts = {} if isinstance(job, FilesJob) else job.facts()
+        kind: Literal["files", "stream"] = "files" if isinstance(job, FilesJob) else "stream"
+        later = Later(snapshot.tree, self.attempt.started, kind, said.counts, facts)
+        self.attempt.node.report(Phase("compare", self.attempt.target.ref))
+        return compare(self.attempt, self._witness, base, later, self._seed)
 
     def _confirm(self, said: BackupReport) -> Sighting:
         """The snapshot as it lies in the storage, read back, and only if it is this run's; else as restic lists it."""

@@ -45,7 +45,7 @@ def backup(session: Session, selectors: tuple[str, ...]) -> int:
 def _code(attempted: "Attempted") -> ExitCode:
     if attempted.error is not None:
         return attempted.error.exit_code
-    return ExitCode.OK if attempted.run.outcome == "complete" else ExitCode.BAD_ANSWER
+    return ExitCode.OK if attempted.run.is_good else ExitCode.BAD_ANSWER
 
 
 def _document(attempted: "Attempted") -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Loaded:
     findings: Findings
     superseded: frozenset[bytes]
     files: int
+    nearby: Reader | None = None
+    """Where trees are read first, a cache for example."""
 
 
 def load(reader: Reader, opener: Opener) -> Loaded:

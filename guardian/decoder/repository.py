@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from guardian.decoder import content, document, indexfile, keys, limits, lookup, structure
+from guardian.decoder import content, document, indexfile, keys, limits, lookup, partial, structure
 from guardian.decoder.blobs import Blobs
 from guardian.decoder.blocks import Blocks
 from guardian.decoder.damage import Damage, Findings, as_reason, shown
@@ -30,7 +30,7 @@ from guardian.decoder.structure import Structure
 from guardian.decoder.trees import Node
 from guardian.decoder.unpacked import document as read_document
 from guardian.decoder.unpacked import is_id
-from guardian.decoder.walk import Entry, find, walk
+from guardian.decoder.walk import Entry, find, tree, walk
 from guardian.errors import RepositoryMissing
 from guardian.i18n import _
 from guardian.model.reader import ObjectMissing, ObjectUnreadable, Reader
@@ -74,6 +74,24 @@ class Repository:
             if size != ABSENT:
                 index.set_size(pack_id, size)
         return Loaded(self.reader, self._key, (), LoadedIndex(index, Findings(), frozenset(), 0), Findings())
+
+    def partly(self, added: Iterable[str], before: Iterable[str], nearby: Reader | None = None) -> "Loaded":
+        """The repository as far as index files tell of it: all in those ``added``, the trees alone in those ``before``.
+
+        Index files and trees come from ``nearby``, a cache for example, as long as they come whole from there.
+        """
+        readers = (nearby, self.reader) if nearby else (self.reader,)
+        index = partial.load(readers, self._key.opener(), added, before)
+        return Loaded(self.reader, self._key, (), LoadedIndex(index, Findings(), frozenset(), 0, nearby), Findings())
+
+    def complete(
+        self, loaded: "Loaded", wanted: Iterable[bytes], index_ids: Iterable[str], nearby: Reader | None = None
+    ) -> None:
+        """Let ``loaded`` know where the blobs of files ``wanted`` lie that it does not know, by those index files."""
+        missing = {blob_id.hex() for blob_id in wanted if loaded.index.find(DATA, blob_id) is None}
+        if missing:
+            readers = (nearby, self.reader) if nearby else (self.reader,)
+            partial.complete(loaded.index, readers, self._key.opener(), (missing, index_ids))
 
     def names(self, folder: str) -> frozenset[str]:
         """The ids of the objects in ``folder`` (``index/``, ``snapshots/``) just now. Raises what the reader raises."""
@@ -122,7 +140,7 @@ class Loaded:
         self._superseded = loaded.superseded
         self._key = key
         self._data = Blobs(reader, key, loaded.index)
-        self._trees = Blobs(reader, key, loaded.index, Blocks(reader))
+        self._trees = Blobs(reader, key, loaded.index, Blocks(loaded.nearby or reader))
 
     def renewed(self) -> "Loaded":
         """The same with the index and the list of packs read anew: a prune may have been at it.
@@ -177,6 +195,10 @@ class Loaded:
         """Every entry of ``snapshot``; see :func:`guardian.decoder.walk.walk`."""
         return walk(self._trees, snapshot.tree, most)
 
+    def tree(self, tree_id: bytes) -> Iterator[Node]:
+        """The nodes of one tree; see :func:`guardian.decoder.walk.tree`."""
+        return tree(self._trees, tree_id)
+
     def find(self, snapshot: Snapshot, path: bytes) -> Node | None:
         """The node at ``path`` in ``snapshot``; None when there is none. Raises Damage."""
         return find(self._trees, snapshot.tree, path)
@@ -218,7 +240,7 @@ class Loaded:
         """Every pack whose id comes after ``after``, by id: the order of a rotation."""
         return content.packs_after(self._data, after)
 
-    def verify_packs(self, packs: Iterable[Pack], executor: Executor, ahead: int = 4) -> Iterator[PackReport]:
+    def verify_packs(self, packs: Iterable[Pack], executor: Executor, ahead: int = 8) -> Iterator[PackReport]:
         """D2: read ``packs`` whole; see :func:`guardian.decoder.content.verify`."""
         return content.verify(self._data, packs, executor, ahead)
 

@@ -111,3 +111,8 @@ class BackupRun(Stated):
     tree_id: Sha256 | None = None
     counts: Counts = Counts()
     entry: int | None = Field(None, description="index of its statement in the log")
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is complete, and nothing critical stands against it: a suspicious backup is complete too."""
+        return self.outcome == "complete" and not any(told.severity == "critical" for told in self.reasons)
