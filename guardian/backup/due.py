@@ -132,7 +132,7 @@ def _nothing_owed(case: Case) -> Decision:
     if slot is None:
         return Decision("wait", why=reason("never-due", "warning"))
     at = case.begins(slot + case.rhythm.offset)
-    if case.base > case.now:
+    if case.base > case.now + _MOMENT:
         why = reason("clock-set-back", "warning", accounted=rfc3339(case.base), at=rfc3339(at))
     else:
         why = reason("waits-for-slot", "info", slot=rfc3339(slot), at=rfc3339(at))
