@@ -18,6 +18,9 @@ TEXTS: dict[str, str] = {
     "drill-found-nothing-out": N_("the drill at {level} could find nothing out at {at}"),
     "not-proven": N_("no drill has proved yet that this comes back"),
     "proof-too-old": N_("the last proof that this comes back is of {at}"),
+    # metrics
+    "metrics-not-served": N_("metrics are not served at {address}: {error}"),
+    "metrics-textfile-failed": N_("metrics could not be written to {path}: {error}"),
     # the journal
     "journal-corrupt": N_("the agent's journal is damaged"),
     "journal-busy": N_("the agent's journal is held by another process"),

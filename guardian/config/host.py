@@ -59,6 +59,9 @@ class MetricsSettings(Written):
     web_config: str | None = Field(
         None, description="TLS and users, a file as Prometheus' own exporters take with --web.config.file"
     )
+    insecure: bool = Field(
+        False, description="allow an address that others reach without TLS: the network is protected by other means"
+    )
     textfile: str | None = Field(None, description="a file for node_exporter's textfile collector, ending in .prom")
 
 

@@ -68,7 +68,7 @@ def test_wheel_carries_the_catalogues_the_licence_and_nothing_of_development(whe
     for beside in ("verify_pack.py", "pack-readme.txt", "templates/pack.html"):
         assert f"guardian/audit/{beside}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"guardian", "guardian_dr"}
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"guardian", "guardian_exporters", "guardian_dr"}
 
 
 def test_installed_program_finds_its_standards(program: Path, tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Collectors of what is protected: sources and their plans, drills, copies, repositories."""
+
+from guardian.model.status import HostStatus, SourceStatus
+from guardian_exporters.catalogue import VERDICTS
+from guardian_exporters.rows import Rows, ever, exit_code, known, moment
+
+_FIGURES = (
+    ("backup_last_duration_seconds", "seconds"),
+    ("backup_last_source_bytes", "bytes"),
+    ("backup_last_source_files", "files"),
+    ("backup_last_changed_files", "files_changed"),
+    ("backup_last_added_bytes", "added_bytes"),
+)
+_MEDIANS = (
+    ("backup_baseline_duration_seconds", "seconds"),
+    ("backup_baseline_source_bytes", "bytes"),
+    ("backup_baseline_added_bytes", "added_bytes"),
+)
+
+
+def sources(status: HostStatus) -> Rows:
+    """Every source: its plan, its backups, its figures."""
+    running = {job.task for job in status.jobs if job.kind == "backup" and job.state != "queued"}
+    for source in status.sources:
+        labels = (source.system, source.source)
+        yield from _plan(source, labels)
+        yield from _backups(source, labels)
+        yield "backup_running", labels, source.backup.task in running
+        for name, figure in _FIGURES:
+            yield from known(name, labels, source.figures.get(figure))
+        for name, figure in _MEDIANS:
+            yield from known(name, labels, source.medians.get(figure))
+
+
+def _plan(source: SourceStatus, labels: tuple[str, str]) -> Rows:
+    yield "plan_info", (*labels, source.kind, source.repository), 1
+    yield "plan_enabled", labels, source.backup.enabled
+    for verdict in VERDICTS:
+        yield "plan_verdict", (*labels, verdict), source.verdict == verdict
+    yield from moment("plan_created_timestamp_seconds", labels, source.known_since)
+    yield from known("plan_rpo_seconds", labels, source.rpo_seconds)
+    yield from known("plan_rto_seconds", labels, source.rto_seconds)
+
+
+def _backups(source: SourceStatus, labels: tuple[str, str]) -> Rows:
+    # "Never" is something one has to know: where the verdict is unknown, a time that is not there means nothing.
+    past = moment if source.verdict == "unknown" else ever
+    yield from past("backup_last_success_timestamp_seconds", labels, source.restore_point)
+    yield from past("backup_last_verified_timestamp_seconds", labels, source.verified)
+    ran = source.backup
+    yield from ever("backup_last_start_timestamp_seconds", labels, ran.last_started)
+    yield from exit_code("backup_last_exit_code", labels, ran)
+    yield "backup_consecutive_failures", labels, ran.failures_in_a_row
+    yield from moment("backup_next_due_timestamp_seconds", labels, ran.next_due)
+    yield "backup_slots_missed_total", labels, ran.missed
+    yield "backup_slots_skipped_total", labels, ran.skipped
+    yield "backup_suspicious_snapshots", labels, len(source.suspicious)
+
+
+def drills(status: HostStatus) -> Rows:
+    """The newest drills of every source and level."""
+    for drill in status.drills:
+        labels = (drill.system, drill.source, drill.level)
+        yield "drill_enabled", labels, drill.ran.enabled
+        yield from ever("drill_last_success_timestamp_seconds", labels, drill.last_pass)
+        yield from exit_code("drill_last_exit_code", labels, drill.ran)
+        yield from moment("drill_next_due_timestamp_seconds", labels, drill.ran.next_due)
+        yield from known("drill_last_rto_seconds", labels, drill.rto_seconds)
+        yield from known("drill_last_rpo_seconds", labels, drill.rpo_seconds)
+        yield from known("drill_last_confidence_ratio", labels, drill.confidence)
+        yield from known("drill_last_max_loss_ratio", labels, drill.max_loss)
+
+
+def copies(status: HostStatus) -> Rows:
+    """Every source's copies in further repositories."""
+    for copy in status.copies:
+        labels = (copy.system, copy.source, copy.repository)
+        yield "copy_enabled", labels, copy.ran.enabled
+        yield from ever("copy_last_success_timestamp_seconds", labels, copy.restore_point)
+        yield from exit_code("copy_last_exit_code", labels, copy.ran)
+        yield "copy_consecutive_failures", labels, copy.ran.failures_in_a_row
+        yield from known("copy_behind_snapshots", labels, copy.behind)
+
+
+def repositories(status: HostStatus) -> Rows:
+    """Every repository as this host knows it."""
+    for repository in status.repositories:
+        labels = (repository.key,)
+        yield from known("repo_snapshots", labels, repository.snapshots)
+        yield from known("repo_size_bytes", labels, repository.bytes)
+        yield from known("repo_locks", labels, repository.locks)
+        yield from moment("repo_oldest_lock_timestamp_seconds", labels, repository.oldest_lock)
+        yield from known("repo_verified_ratio", labels, repository.coverage)
+        yield from moment("repo_object_lock_until_timestamp_seconds", labels, repository.lock_until)
+        yield from known("repo_immutable", labels, repository.immutable)
+        yield from ever("repo_maintain_last_success_timestamp_seconds", labels, repository.maintain.last_success)
+        yield from exit_code("repo_maintain_last_exit_code", labels, repository.maintain)
+        yield from ever("repo_posture_last_success_timestamp_seconds", labels, repository.posture.last_success)
+        yield from exit_code("repo_posture_last_exit_code", labels, repository.posture)

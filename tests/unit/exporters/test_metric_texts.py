@@ -1,0 +1,223 @@
+"""Metrics of a status: declared before they are emitted, true to the status, and safe to read."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_plain
+
+from guardian.clock import SystemClock
+from guardian.model.status import HostStatus
+from guardian_exporters import catalogue
+from guardian_exporters.exposition import MAX_LABEL, Exporter, label, wants_openmetrics
+from guardian_exporters.reference import reference_text
+
+_spec = importlib.util.spec_from_file_location("guardian_tests_hosts", Path(__file__).with_name("hosts.py"))
+assert _spec is not None
+assert _spec.loader is not None
+hosts = sys.modules[_spec.name] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(hosts)
+
+EXTRA = tuple((name, (), 1.0) for name in (
+    "exporter_scrapes_total", "exporter_refused_total", "agent_cpu_seconds_total", "agent_resident_memory_bytes",
+))  # fmt: skip
+
+
+def served(status: HostStatus | None, **options: bool) -> str:
+    return Exporter(SystemClock()).text(status, EXTRA, **options).decode()
+
+
+def samples(text: str) -> dict[tuple[str, ...], float]:
+    """Series (name, then label values in the order of their names) → value; the same series twice fails."""
+    found: dict[tuple[str, ...], float] = {}
+    for family in parse_plain(text):
+        for sample in family.samples:
+            key = (sample.name, *(value for _name, value in sorted(sample.labels.items())))
+            assert key not in found
+            found[key] = sample.value
+    return found
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("no promtool here (Debian package prometheus)")
+    return found
+
+
+def test_every_metric_costs_what_is_declared() -> None:
+    counted = Counter(name for name, *_labels in samples(served(hosts.reference_host())))
+    assert dict(counted) == {family.name: family.series for family in catalogue.FAMILIES}
+
+
+def test_budgets_hold() -> None:
+    fleet = sum(family.series for family in catalogue.FAMILIES if family.fleet)
+    everything = sum(family.series for family in catalogue.FAMILIES)
+    assert fleet <= catalogue.FLEET_BUDGET
+    assert everything <= catalogue.HOST_BUDGET
+
+
+def test_a_metric_that_is_not_declared_fails_its_collector() -> None:
+    exporter = Exporter(SystemClock(), {"agent": lambda _status: iter([("agent_invented", (), 1.0)])})
+    assert samples(exporter.text(hosts.reference_host()).decode())["guardian_exporter_collector_success", "agent"] == 0
+
+
+@pytest.mark.parametrize("family", catalogue.FAMILIES, ids=lambda family: family.name)
+def test_declarations_keep_the_rules(family: catalogue.Family) -> None:
+    assert re.fullmatch(r"guardian_[a-z]+(_[a-z]+)*", family.name)
+    assert (family.kind == "counter") == family.name.endswith("_total")
+    assert (family.kind == "info") == family.name.endswith("_info")
+    assert not re.search(r"_(millis|secs|mb|gb|percent|count|sum|bucket)(_|$)", family.name)
+    assert not set(family.labels) & {"tenant", "host", "region", "snapshot", "path", "error", "job", "instance"}
+    assert family.en.endswith(".")
+    assert family.zh.endswith("。")
+
+
+def test_no_name_is_declared_twice() -> None:
+    assert len(catalogue.BY_NAME) == len(catalogue.FAMILIES)
+
+
+def test_what_the_status_says_is_what_is_served() -> None:
+    told = samples(served(hosts.reference_host()))
+    assert told["guardian_backup_last_success_timestamp_seconds", "documents", "social"] == 1795413610.0
+    assert told["guardian_backup_last_verified_timestamp_seconds", "documents", "social"] == 1795413610.0 - 86400
+    assert told["guardian_plan_verdict", "documents", "social", "protected"] == 1
+    assert told["guardian_plan_verdict", "documents", "social", "unknown"] == 0
+    assert told["guardian_backup_running", "mail", "social"] == 1
+    assert told["guardian_backup_running", "documents", "social"] == 0
+    assert told["guardian_backup_slots_missed_total", "mail", "social"] == 2
+    assert told["guardian_drill_last_rto_seconds", "D4", "mail", "social"] == 90
+    assert told["guardian_repo_immutable", "main"] == 1
+    assert told["guardian_agent_status_timestamp_seconds",] == hosts.AT_SECONDS
+    assert told["guardian_agent_problems", "warning"] == 1
+    assert told["guardian_agent_problems", "critical"] == 0
+    assert told["guardian_agent_build_info", "0.14.0", "0.1.0"] == 1
+    assert told["guardian_exporter_collector_last_success_timestamp_seconds", "sources"] == hosts.AT_SECONDS
+
+
+def test_never_is_zero_and_unknown_is_absent() -> None:
+    nothing = {"restore_point": None, "verified": None, "figures": {}, "medians": {}, "rpo_seconds": None}
+    never = hosts.source(name="never", verdict="unprotected", **nothing)
+    unknown = hosts.source(name="unknown", verdict="unknown", **nothing)
+    told = samples(served(hosts.reference_host(sources=(never, unknown))))
+    assert told["guardian_backup_last_success_timestamp_seconds", "never", "social"] == 0
+    assert told["guardian_backup_last_verified_timestamp_seconds", "never", "social"] == 0
+    assert ("guardian_backup_last_success_timestamp_seconds", "unknown", "social") not in told
+    assert ("guardian_plan_rpo_seconds", "never", "social") not in told
+    assert ("guardian_backup_last_source_bytes", "never", "social") not in told
+
+
+def test_a_figure_that_is_no_number_is_absent() -> None:
+    odd = hosts.source(figures={"bytes": float("nan"), "files": float("inf"), "seconds": 1.0})
+    told = samples(served(hosts.reference_host(sources=(odd,))))
+    assert ("guardian_backup_last_source_bytes", "documents", "social") not in told
+    assert ("guardian_backup_last_source_files", "documents", "social") not in told
+    assert told["guardian_backup_last_duration_seconds", "documents", "social"] == 1.0
+
+
+def test_one_broken_part_is_told_and_the_others_are_served() -> None:
+    broken = hosts.reference_host(repositories=(
+        hosts.reference_host().repositories[0].model_copy(update={"oldest_lock": "last Tuesday"}),
+    ))  # fmt: skip
+    told = samples(served(broken))
+    assert told["guardian_exporter_collector_success", "repositories"] == 0
+    assert told["guardian_exporter_collector_success", "sources"] == 1
+    assert not [key for key in told if key[0].startswith("guardian_repo_")]
+    assert told["guardian_plan_enabled", "mail", "social"] == 1
+
+
+def test_a_part_that_broke_later_says_how_old_its_last_success_is_and_repeats_nothing() -> None:
+    exporter = Exporter(SystemClock())
+    exporter.text(hosts.reference_host())
+    text = exporter.text(hosts.reference_host(at="2026-11-23T09:00:00Z", log={"entries": 1, "newest": "no time"}))
+    told = samples(text.decode())
+    assert told["guardian_exporter_collector_last_success_timestamp_seconds", "ledger"] == hosts.AT_SECONDS
+    assert told["guardian_exporter_collector_last_success_timestamp_seconds", "agent"] == hosts.AT_SECONDS + 3600
+    assert ("guardian_ledger_entries",) not in told
+
+
+def test_the_same_source_twice_does_not_spoil_the_page() -> None:
+    told = samples(served(hosts.reference_host(sources=(hosts.source(), hosts.source()))))
+    assert told["guardian_exporter_collector_success", "sources"] == 0
+    assert told["guardian_ledger_entries",] == 812
+
+
+def test_without_a_status_nothing_is_claimed() -> None:
+    told = samples(served(None))
+    assert {name for name, *_labels in told} == {
+        family.name for family in catalogue.FAMILIES if family.name.startswith("guardian_exporter_")
+    } | {"guardian_agent_cpu_seconds_total", "guardian_agent_resident_memory_bytes"}
+    assert not any(told["guardian_exporter_collector_success", name] for name in catalogue.COLLECTORS)
+
+
+HOSTILE = (
+    'quo"te',
+    "back\\slash",
+    "line\nend",
+    "carriage\rreturn",
+    "x" * 10_000,
+    "\udcff\ud800",
+    '"} 1\nevil{a="',
+    "\x00",
+)
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_label_values_stay_label_values(value: str) -> None:
+    status = hosts.reference_host()
+    hostile = status.sources[0].model_copy(update={"repository": value, "kind": value})
+    status = status.model_copy(update={"sources": (hostile,)})
+    for family in parse_plain(served(status)):
+        assert family.name.startswith("guardian_")
+        for sample in family.samples:
+            assert sample.name != "evil"
+            if sample.name == "guardian_plan_info":
+                assert sample.labels["kind"] == label(value)
+                assert len(sample.labels["kind"]) <= MAX_LABEL
+
+
+def test_two_long_values_stay_two() -> None:
+    assert label("x" * 10_000 + "a") != label("x" * 10_000 + "b")
+
+
+def test_openmetrics_is_read_by_its_own_strict_parser() -> None:
+    families = list(parse_openmetrics(served(hosts.reference_host(), openmetrics=True)))
+    assert sum(len(family.samples) for family in families) == sum(family.series for family in catalogue.FAMILIES)
+    units = {family.name: family.unit for family in families}
+    assert units["guardian_backup_last_source_bytes"] == "bytes"
+    assert units["guardian_agent_cpu_seconds"] == "seconds"
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain;version=0.0.4", False),
+        ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;q=0.3", True),
+        ("text/html, application/openmetrics-text", True),
+        ("application/openmetrics-text; version=0.0.1", False),
+        ("application/openmetrics-text;version=99999999999999999999.x", False),
+        (";;;,,,=;" * 5000, False),
+    ],
+)
+def test_which_text_is_asked_for(accept: str, wanted: bool) -> None:
+    assert wants_openmetrics(accept) is wanted
+
+
+def test_promtool_has_nothing_to_say(promtool: str) -> None:
+    text = Exporter(SystemClock()).text(hosts.reference_host(), EXTRA)
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "", "")
+
+
+def test_the_reference_page_is_up_to_date() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
+    assert page.read_text("utf-8") == reference_text(), "run: python -m guardian_exporters.reference --write"
