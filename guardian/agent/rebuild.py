@@ -141,6 +141,13 @@ def set_aside(folder: Path, now: datetime) -> str:
     return name
 
 
+def found(log: "Log", attempt: Attempt) -> JobResult | None:
+    """What the log tells of one attempt whose job ended without a word; None when it tells nothing. Raises
+    EvidenceInvalid."""
+    known = _known(log, [attempt]).get(attempt.id)
+    return known.result if known else None
+
+
 def settle(journal: Journal, log: "Log | None") -> tuple[Reason, ...]:
     """End every attempt that a crash cut off: as the log says, where it knows; else as interrupted, to be resumed.
 
