@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
         N_("Show backups that look like the trace of an attack; say that they are not."),
     ),
     "restore": ("guardian.cli.restore", N_("Bring data back into an empty directory.")),
+    "maintain": ("guardian.cli.maintain", N_("Apply retention with guard rails, and free space.")),
     "verify": ("guardian.cli.verify", N_("Prove by restore drills that data comes back.")),
     "schedule": ("guardian.cli.schedule", N_("Say when what comes round is due, and why it ran or did not.")),
     "ledger": ("guardian.cli.ledger", N_("Show, verify or export the signed log.")),
