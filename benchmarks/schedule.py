@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from guardian.backup.due import Decision, decide
@@ -224,11 +225,26 @@ def check(book: Book, world: World) -> Counter[str]:
         raise Wrong(f"{book.record.task}: nobody tells of {sorted(missing)[:3]} ({len(missing)})")
     if strange := set(book.ends) - expected:
         raise Wrong(f"{book.record.task}: {sorted(strange)[:3]} are no slots")
+    _even(book)
     # What is still open at the end is at most what a blackout of a weekend holds.
     left = sum(1 for slot in slots(book.rhythm, newest, world.end - timedelta(days=3)))
     if left:
         raise Wrong(f"{book.record.task}: {left} slots were left open")
     return Counter(book.ends.values())
+
+
+def _even(book: Book) -> None:
+    """Hold the slots against the cadence's words, not against its code: nothing drifts, no day is left out."""
+    ends, text = sorted(book.ends), book.rhythm.cadence.text
+    step = {"hourly at :15": timedelta(hours=1)}.get(text, book.rhythm.cadence.interval)
+    if step and any(later - earlier != step for earlier, later in pairwise(ends)):
+        raise Wrong(f"{book.record.task}: {text} drifts")
+    if text.startswith("daily at"):
+        days = Counter(slot.astimezone(book.rhythm.zone).date() for slot in ends)
+        whole = sorted(days)[1:-1]  # the first and the last day may have begun and not be over
+        expected = text.count(":")
+        if (whole and len(whole) != (whole[-1] - whole[0]).days + 1) or any(days[day] != expected for day in whole):
+            raise Wrong(f"{book.record.task}: {text} leaves out a day, or has one twice")
 
 
 def world_of(days: int, seed: int) -> World:

@@ -114,10 +114,10 @@ def _of_day(rhythm: Rhythm, day: date) -> tuple[datetime, ...]:
 
 @lru_cache(maxsize=512)
 def _moments(calendar: Calendar, zone: ZoneInfo, day: date) -> tuple[datetime, ...]:
-    """The slots of one local day, ascending. Times that fall into one gap of the clock are one slot, after it."""
+    """The slots of one local day, ascending; times that fall into one gap of the clock are all the moment after it."""
     if calendar.hourly:
         return tuple(sorted(_hourly(calendar, zone, day)))
-    return tuple(sorted({instant(day, time, zone) for time in calendar.times}))
+    return tuple(instant(day, time, zone) for time in calendar.times)
 
 
 def _hourly(calendar: Calendar, zone: ZoneInfo, day: date) -> set[datetime]:

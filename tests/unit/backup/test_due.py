@@ -221,6 +221,14 @@ def test_a_blackout_stops_a_run_and_the_slot_is_resumed() -> None:
     assert (goes_on.action, goes_on.slot, goes_on.why.code) == ("run", slot, "slot-resumed")
 
 
+def test_after_a_blackout_each_host_goes_on_at_its_own_offset() -> None:
+    night, slot = rhythm("daily at 02:30", "08:00-18:00", offset=5), at("2026-11-23T02:30")
+    cut = record(last_started=slot, last_ended=at("2026-11-23T08:01"), last_result=INTERRUPTED, interrupted_slot=slot)
+    assert decide(night, cut, at("2026-11-23T18:04")).wake == at("2026-11-23T18:05")
+    assert decide(night, cut, at("2026-11-23T18:05")).slot == slot
+    assert decide(night, failed("2026-11-23T03:00", 1), at("2026-11-23T03:06")).wake == at("2026-11-23T03:10")
+
+
 def test_a_run_cut_off_by_a_crash_goes_on_at_once() -> None:
     slot = at("2026-11-23T02:30")
     cut = record(last_started=slot, last_ended=at("2026-11-23T02:45"), last_result=INTERRUPTED, interrupted_slot=slot)
