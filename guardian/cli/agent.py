@@ -11,6 +11,8 @@ from guardian.i18n import N_, _
 PARTS: Final[dict[str, tuple[str, str]]] = {
     "run": ("guardian.cli.agent_run", N_("Keep this host protected, for years: back up, drill, copy, maintain.")),
     "status": ("guardian.cli.agent_status", N_("Say what is protected and what is not, what runs and what is next.")),
+    "install": ("guardian.cli.agent_install", N_("Make the agent's user, its directories and its systemd unit.")),
+    "uninstall": ("guardian.cli.agent_install", N_("Take away what 'guardian agent install' made.")),
 }
 """Subcommand -> (module with a command of that name, its line in the help)."""
 
