@@ -218,7 +218,8 @@ def test_what_is_old_is_thinned_out_and_what_counts_stays(tmp_path: Path) -> Non
         for number in range(300):
             clock.at = slot(number)
             journal.end(journal.begin(BACKUP.key, slot(number)), result("complete"))
-        journal.account([SlotEnd(DRILL.key, slot(0), "missed", (WHY,)), SlotEnd("backup:a/b", slot(0), "missed")])
+        journal.account([SlotEnd(DRILL.key, slot(0), "missed", (WHY,))])
+        journal.account(SlotEnd("backup:a/b", slot(number), "missed") for number in range(150))
         before = journal.records(TASKS), journal.counts(DRILL.key)
         clock.at += timedelta(days=380)
         assert journal.thin() == 0, "nothing is older than 400 days"
@@ -226,7 +227,7 @@ def test_what_is_old_is_thinned_out_and_what_counts_stays(tmp_path: Path) -> Non
         assert journal.thin() == 400, "of attempts and of slots, all but the newest hundred"
         assert (journal.records(TASKS), journal.counts(DRILL.key)) == before
         assert len(journal.attempts(BACKUP.key, 1000)) == 100
-        assert [end.task for end in journal.unstated()] == ["backup:a/b"], "what is owed stays"
+        assert len(journal.unstated()) == 150, "what is owed stays"
         assert not journal.thin()
 
 
