@@ -1,13 +1,13 @@
 """What came of a copying, and what the log says of the copies of one source."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from guardian.backup.lag import Point
 from guardian.errors import GuardianError
 from guardian.ledger.store import Log
 from guardian.model.backup import RunOutcome, Target
-from guardian.model.evidence import BackupReceipt, CopyReceipt
+from guardian.model.evidence import BackupReceipt, CopyReceipt, Removal
 from guardian.model.reason import Reason
 
 
@@ -43,31 +43,37 @@ class Copied:
 class Past:
     """What the log says: the restore points of a source, oldest first, and which of them a copy holds whole.
 
-    ``stated`` maps the snapshot that was backed up to that of the copy.
+    ``stated`` maps the snapshot that was backed up to that of the copy; ``removed`` are copies that retention removed.
     """
 
     points: tuple[Point, ...] = ()
-    stated: dict[str, str] | None = None
+    stated: Mapping[str, str] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
 
     def holds(self, point: Point) -> bool:
         """Whether a statement calls the copy of ``point`` whole."""
-        return point.receipt.snapshot_id in (self.stated or {})
+        return point.receipt.snapshot_id in self.stated
 
 
 def past(log: Log, target: Target, to: str, heed: Callable[[], None]) -> Past:
     """Go through the log for ``target`` and its copy in the repository ``to`` (a key). Raises EvidenceInvalid."""
     points: list[Point] = []
     stated: dict[str, str] = {}
-    wanted = (target.system, target.source, target.key)
+    removed: set[str] = set()
     for entry in log.entries():
         heed()
         said = entry.predicate
-        if not isinstance(said, BackupReceipt | CopyReceipt):
+        if not isinstance(said, BackupReceipt | CopyReceipt | Removal):
             continue
-        if (said.system, said.source, said.repository) != wanted:
+        if (said.system, said.source) != (target.system, target.source):
             continue
-        if isinstance(said, BackupReceipt):
-            points.append(Point(said, entry.leaf_hash.hex(), entry.index))
-        elif said.to == to and said.outcome == "complete" and said.copy_id is not None:
-            stated[said.snapshot_id] = said.copy_id
-    return Past(tuple(points), stated)
+        match said:
+            case BackupReceipt(repository=target.key):
+                points.append(Point(said, entry.leaf_hash.hex(), entry.index))
+            case CopyReceipt(repository=target.key, outcome="complete", copy_id=str(copy_id)) if said.to == to:
+                stated[said.snapshot_id] = copy_id
+            case Removal() if said.repository == to:
+                removed |= {point.snapshot_id for point in said.removed}
+            case _:
+                pass
+    return Past(tuple(points), stated, frozenset(removed))

@@ -97,8 +97,8 @@ class _Run:
                 self._reasons.append(reason("repository-changed", expected=record.repository_id, found=found))
                 return
             self._remark_chunker()
-            listed = source.snapshots().snapshots
-            self._lag = lag(self._past.points, listed, self._replica.snapshots(), self._past.stated or {})
+            listed, known = source.snapshots().snapshots, self._past
+            self._lag = lag(known.points, listed, self._replica.snapshots(), known.stated, known.removed)
             self._reasons += [_altered(point, listed) for point in self._lag.altered[:_NAMED]]
             newest = self._past.points[-1]
             if newest in self._lag.gone:  # no retention takes that one

@@ -44,22 +44,21 @@ def lag(
     source: Iterable[Snapshot],
     copy: Sequence[Snapshot],
     stated: Mapping[str, str],
-    wanted: Collection[str] | None = None,
+    removed: Collection[str] = (),
 ) -> Lag:
     """What ``copy`` lacks of ``points``, given what the ``source`` lists.
 
-    ``stated`` maps snapshots of the source to the copies that a statement calls whole. ``wanted`` are the snapshots
-    that retention keeps, None for all; the newest point is wanted always.
+    ``stated`` maps snapshots of the source to the copies that a statement calls whole; ``removed`` are copies that the
+    target's own retention took away since, which are not brought back. All that the source still has is copied, since
+    its retention waits for that.
     """
     ordered = _newest_first(points)
-    trees, there = {s.id: s.tree for s in source}, {s.id for s in copy}
+    trees, done = {s.id: s.tree for s in source}, {*(s.id for s in copy), *removed}
     copies = by_original(copy)
     parts: dict[str, list[Point]] = {"lacking": [], "unlooked": [], "gone": [], "altered": []}
-    for number, point in enumerate(ordered):
+    for point in ordered:
         snapshot_id = point.receipt.snapshot_id
-        if number and wanted is not None and snapshot_id not in wanted:
-            continue
-        if stated.get(snapshot_id) in there:
+        if stated.get(snapshot_id) in done:
             continue
         if snapshot_id not in trees:
             part = "gone"

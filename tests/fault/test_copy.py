@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,14 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     libc = ctypes.CDLL(None)
     libc.prctl(36, 1, 0, 0, 0)  # orphans come to us, as they come to init elsewhere
     try:
-        for pid in [process.pid, *below]:
-            os.kill(pid, signal.SIGKILL)
+        for how in (signal.SIGSTOP, signal.SIGKILL):  # held first: none may see another go, and tidy up
+            for pid in [process.pid, *below]:
+                with suppress(ProcessLookupError):  # one that was ending anyway
+                    os.kill(pid, how)
         process.communicate()
         for pid in below:
-            os.waitpid(pid, 0)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
     finally:
         libc.prctl(36, 0, 0, 0, 0)
 

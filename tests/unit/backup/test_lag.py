@@ -94,5 +94,7 @@ def test_what_the_source_lost_or_altered_is_not_copied() -> None:
     assert (numbers(found.lacking), numbers(found.gone), numbers(found.altered)) == ([3, 0], [2], [1])
 
 
-def test_retention_says_what_is_wanted_but_for_the_newest() -> None:
-    assert numbers(lag(POINTS, SOURCE, [], {}, {name("snapshot 1")}).lacking) == [3, 1]
+def test_what_retention_took_from_the_copy_is_not_brought_back() -> None:
+    stated = {name(f"snapshot {number}"): name(f"copy {number}") for number in range(4)}
+    there = [copied(3), copied(2)]
+    assert numbers(lag(POINTS, SOURCE, there, stated, {name("copy 0")}).lacking) == [1]
