@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from guardian.drill.presence import Expectation
 from guardian.model.backup import Target
-from guardian.model.evidence import BackupReceipt, CopyReceipt, DrillResult, NoBackup
+from guardian.model.evidence import BackupReceipt, CopyReceipt, DrillResult, NoBackup, Removal, RemovalPlan
 
 if TYPE_CHECKING:
     from guardian.ledger.store import Log
@@ -45,6 +45,8 @@ class History:
     """The leaf hash of each source's newest drill."""
     copies: frozenset[str] = frozenset()
     """Every snapshot that a statement calls a whole copy."""
+    removed: frozenset[str] = frozenset()
+    """Snapshots that retention removed, or said it was about to: none of them is missed."""
 
     def of(self, target: Target) -> tuple[Kept, ...]:
         """The receipts of ``target``."""
@@ -68,7 +70,8 @@ class History:
             for kept in all_of_one
         }
         receipts = tuple(kept.receipt for kept in self.of(target))
-        return Expectation(receipts, self.failed_runs, elsewhere=elsewhere)
+        removed = self.removed & {receipt.snapshot_id for receipt in receipts}
+        return Expectation(receipts, self.failed_runs, removed, elsewhere=elsewhere)
 
 
 def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
@@ -80,6 +83,7 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
     copies: list[tuple[CopyReceipt, str]] = []
     drills: dict[_Place, str] = {}
     failed = set()
+    removals = _Removals()
     for entry in log.entries(start):
         heed()
         match entry.predicate:
@@ -93,10 +97,32 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
                 failed.add(said.run_id)
             case DrillResult() as said:
                 drills[said.system, said.source, said.repository] = entry.leaf_hash.hex()
+            case RemovalPlan() | Removal() as said:
+                removals.take(said, entry.leaf_hash.hex())
             case _:
                 pass
     ids = frozenset(said.copy_id for said, _leaf in copies if said.copy_id)
-    return History(_with_copies(receipts, copies), frozenset(failed), log.size, drills, ids)
+    return History(_with_copies(receipts, copies), frozenset(failed), log.size, drills, ids, removals.all())
+
+
+class _Removals:
+    """What was removed; of what was announced and not answered for, everything: a run was cut off there."""
+
+    def __init__(self) -> None:
+        self._done: set[str] = set()
+        self._announced: dict[str, frozenset[str]] = {}
+
+    def take(self, said: RemovalPlan | Removal, leaf_hash: str) -> None:
+        """One statement of a removal, in the order of the log."""
+        if isinstance(said, RemovalPlan):
+            self._announced[leaf_hash] = frozenset(said.snapshots)
+            return
+        self._announced.pop(said.plan or "", None)
+        self._done |= {point.snapshot_id for point in said.removed}
+
+    def all(self) -> frozenset[str]:
+        """Every snapshot that may be gone with a reason."""
+        return frozenset(self._done).union(*self._announced.values())
 
 
 def _with_copies(

@@ -31,6 +31,8 @@ def all_points(node: Node, targets: Sequence[Target]) -> dict[Target, tuple[Rest
             kept = past.of(target)
             known = {k.receipt.snapshot_id for k in kept}
             mine = [s for s in listed if s.id in known or belongs(s, target)]
+            gone = past.removed - {s.id for s in mine}
+            kept = tuple(k for k in kept if k.receipt.snapshot_id not in gone)
             found[target] = restore_points(kept, mine, past.failed_runs)
     return found
 

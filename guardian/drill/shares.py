@@ -69,6 +69,7 @@ class Shares:
         expected = self.past.expectation(target)
         expected = replace(
             expected,
+            removed=expected.removed | (self.later.removed & {r.snapshot_id for r in expected.receipts}),
             failed_runs=expected.failed_runs | self.later.failed_runs | self.cut_off,
             later=self.later.snapshots(),
             under_way=self.under_way - self.later.failed_runs,
