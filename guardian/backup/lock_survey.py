@@ -56,9 +56,8 @@ def _stored(bucket: Bucket, names: frozenset[str]) -> dict[str, list[Version]]:
         for version in list_versions(bucket, folder):
             if version.name in names:
                 stored[version.name].append(version)
-    for versions in stored.values():
-        versions.sort(key=lambda version: version.modified)
-    return dict(stored)
+    # They come with the newest first; of one second too.
+    return {name: sorted(reversed(versions), key=lambda version: version.made) for name, versions in stored.items()}
 
 
 def _spread(versions: Sequence[Version]) -> Iterator[Version]:
@@ -81,7 +80,7 @@ def _odd(names: frozenset[str], stored: dict[str, list[Version]]) -> Iterator[Re
     overwritten, hidden = [], []
     for name, versions in sorted(stored.items()):
         contents = {(version.etag, version.size) for version in versions if not version.is_marker}
-        if versions[-1].is_marker:
+        if any(version.is_latest and version.is_marker for version in versions):
             hidden.append(name)
         elif len(contents) > 1:
             overwritten.append(name)

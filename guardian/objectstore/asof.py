@@ -56,9 +56,9 @@ def as_of(versions: Iterator[Version], moment: datetime) -> dict[str, Version]:
     """By name, what was there at ``moment``: the newest version by then, unless that was a deletion. Pure."""
     newest: dict[str, Version] = {}
     for version in versions:
-        if version.modified <= moment:
+        if version.made <= moment:
             before = newest.get(version.name)
             # Of one second, the one that is listed first came last; a marker hides what came in its own second.
-            if before is None or (version.modified, version.is_marker) > (before.modified, before.is_marker):
+            if before is None or (version.made, version.is_marker) > (before.made, before.is_marker):
                 newest[version.name] = version
     return {name: version for name, version in newest.items() if not version.is_marker}

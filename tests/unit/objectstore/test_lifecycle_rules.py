@@ -8,7 +8,7 @@ import pytest
 from guardian.objectstore.asof import as_of
 from guardian.objectstore.lifecycle import LifecycleRule, parse
 from guardian.objectstore.posture import _policy
-from guardian.objectstore.versions import Version
+from guardian.objectstore.versions import Version, _made
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -77,7 +77,7 @@ def test_a_policy_that_opens_the_bucket_to_anybody(statement: dict[str, Any], pu
 
 def version(name: str, minute: int, content: str = "", **more: Any) -> Version:
     made = NOON + timedelta(minutes=minute)
-    return Version(name, f"{name}-{minute}", is_latest=False, modified=made, size=1, etag=content, **more)
+    return Version(name, f"{name}-{minute}", is_latest=False, made=made, size=1, etag=content, **more)
 
 
 def test_what_was_there_at_a_moment() -> None:
@@ -106,3 +106,12 @@ def test_of_one_second_the_last_one_counts_and_a_deletion_hides() -> None:
     first, last = version("twice", 1, "first"), version("twice", 1, "last")
     assert as_of(iter([last, first]), NOON + timedelta(minutes=1))["twice"].etag == "last"
     assert as_of(iter([first, version("twice", 1, is_marker=True)]), NOON + timedelta(minutes=1)) == {}
+
+
+def test_seaweedfs_takes_a_longer_lock_for_a_modification() -> None:
+    made = datetime(2026, 11, 23, 23, 45, 20, tzinfo=UTC)
+    extended = made + timedelta(days=3)
+    assert _made("67152eb5424dda8942f28a3a2aa4e7f4", extended) == made
+    # Ids of other services say nothing, whatever they look like.
+    for other in ("null", "0" * 32, "7" + "f" * 31, "3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"):
+        assert _made(other, extended) == extended
