@@ -137,3 +137,21 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def site(initialised: Any, tmp_path: Path) -> Any:
     """A host with a local repository, initialised; its key is quick to derive."""
     return sys.modules[type(initialised).__module__].copy(initialised, tmp_path / f"site-{secrets.token_hex(3)}")
+
+
+@pytest.fixture
+def agents() -> Iterator[ModuleType]:
+    """tests/agents.py; agents that a test leaves behind are ended."""
+    module = _module(_HERE / "agents.py")
+    started = []
+    original = module.Running
+
+    class Noted(original):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            super().__init__(*args, **kwargs)
+            started.append(self)
+
+    module.Running = Noted
+    yield module
+    for running in started:
+        running.end() if running.process.poll() is None else None

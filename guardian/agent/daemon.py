@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Final
 
 from guardian import telemetry
-from guardian.agent import cycle, owed, reload, start
+from guardian.agent import cycle, owed, rebuild, reload, start
 from guardian.agent.books import Books
 from guardian.agent.clocktrust import ClockTrust
 from guardian.agent.control import Control
@@ -31,7 +31,7 @@ from guardian.clock import Clock
 from guardian.errors import GuardianError, Interrupted
 from guardian.i18n import _
 from guardian.model.events import silent
-from guardian.model.job import JobResult
+from guardian.model.job import Attempt, JobResult
 from guardian.model.reason import Reason, reason
 from guardian.node import Node
 from guardian.proc import Stop
@@ -153,11 +153,20 @@ class Agent:
 
     def _ended(self, running: Running, result: JobResult) -> None:
         """A job has ended: in its own thread."""
+        if result.reasons and result.reasons[0].code.startswith("job-died"):
+            result = self._in_log(running) or result
         self.books.end(running.task.key, running.slot, running.attempt, result)
         level = logging.INFO if result.outcome in ("complete", "skipped", "interrupted") else logging.ERROR
         why = [self.manner.say(one) for one in result.reasons]
         seconds = self.clock.monotonic() - running.began
         telemetry.log("agent").log(level, "%s", cycle.ended(running.task.key, result, seconds, why))
+
+    def _in_log(self, running: Running) -> JobResult | None:
+        """What the log tells of a job that died: it may have done its work, and signed it, before it could say so."""
+        attempt = Attempt(running.attempt or 0, running.task.key, running.slot, running.since)
+        with suppress(GuardianError):
+            return rebuild.found(self.node().read_log(), attempt)
+        return None
 
     # what others see
 

@@ -1,7 +1,7 @@
 """What the agent asks a job's process to do: one JSON document, handed over by a descriptor.
 
 It carries the configuration as the agent has it in force, so that a file changed in the middle changes no running job.
-It may hold an address with a password in it and therefore never stands in argv, environment or a file.
+Secrets are in it by reference only, as in the configuration; it stands in no argument, no environment and no file.
 """
 
 from datetime import datetime

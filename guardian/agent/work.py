@@ -4,6 +4,12 @@ It does one thing, tells of it line by line, and ends with a :class:`~guardian.m
 exit code. The agent stays small and outlives whatever happens here.
 """
 
+import signal
+
+if __name__ == "__main__":
+    # While modules load there is nothing to tidy up, and a traceback from the middle of an import helps nobody.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import importlib
 import os
 import resource

@@ -6,6 +6,7 @@ from guardian.audit.reasons import TEXTS as AUDIT
 from guardian.backup.anomaly_texts import TEXTS as ANOMALY
 from guardian.backup.reasons import TEXTS as SLOTS
 from guardian.backup.removal_texts import TEXTS as REMOVAL
+from guardian.cli.error_sentences import TEXTS as ERRORS
 from guardian.cli.render import visible
 from guardian.i18n import N_, _
 from guardian.ledger.invalid import TEXTS
@@ -322,7 +323,7 @@ SENTENCES: dict[str, str] = {
     # could not find out
     "could-not-run": N_("{detail}"),
 }
-SENTENCES |= TEXTS | AUDIT | SLOTS | ANOMALY | AGENT | WORDS | REMOVAL
+SENTENCES = ERRORS | SENTENCES | TEXTS | AUDIT | SLOTS | ANOMALY | AGENT | WORDS | REMOVAL
 """Every code that may stand in a :class:`~guardian.model.reason.Reason`. A test holds this table against the code."""
 
 OUTCOMES: dict[str, str] = {
