@@ -63,7 +63,7 @@ def host_zone(localtime: Path = Path("/etc/localtime")) -> ZoneInfo:
     """
     said = os.environ.get("TZ", "").removeprefix(":")
     if said:
-        found = _file(Path(said)) if said.startswith("/") else _named(said)
+        found = _file(Path(said)) if said.startswith("/") else _zone_named(said)
         return found or named("UTC")
     return _file(localtime) or named("UTC")
 
@@ -72,7 +72,7 @@ def _file(path: Path) -> ZoneInfo | None:
     """The zone a file of the database holds, by the name it has there."""
     real = os.path.realpath(path)
     _folder, marker, name = real.partition("/zoneinfo/")
-    if marker and (found := _named(name.removeprefix("posix/").removeprefix("right/"))):
+    if marker and (found := _zone_named(name.removeprefix("posix/").removeprefix("right/"))):
         return found
     try:
         with open(real, "rb") as stream:  # noqa: PTH123  no name leads to it: a copy, as some installers make
@@ -81,7 +81,7 @@ def _file(path: Path) -> ZoneInfo | None:
         return None
 
 
-def _named(name: str) -> ZoneInfo | None:
+def _zone_named(name: str) -> ZoneInfo | None:
     try:
         return named(name)
     except ValueError:

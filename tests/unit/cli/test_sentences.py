@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import guardian
+from guardian import errors
 from guardian.cli.sentences import SENTENCES, sentence
 from guardian.errors import GuardianError
 from guardian.model.reason import reason
@@ -31,6 +32,14 @@ def error_codes(family: type[GuardianError] = GuardianError) -> set[str]:
 
 def test_every_code_has_a_sentence() -> None:
     assert {code for code in given_codes() if code[0].isalpha()} - set(SENTENCES) == set()
+
+
+def test_every_error_has_one_too() -> None:
+    """Log and journal keep the bare code of what went wrong."""
+    families = {
+        kind.code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, GuardianError)
+    }
+    assert families - {"skipped"} - set(SENTENCES) == set()
 
 
 def test_no_escape_reaches_the_terminal() -> None:
