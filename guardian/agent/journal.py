@@ -112,7 +112,7 @@ class Journal:
         Raises NotNow when an attempt of it has no end yet, or when that slot has ended.
         """
         with self._change() as db:
-            if rows.running(db, task):
+            if rows.is_running(db, task):
                 raise NotNow(_("{task} is under way already").format(task=task))
             if slot is not None and rows.has_ended(db, task, slot):
                 text = _("the slot {slot} of {task} has ended already")

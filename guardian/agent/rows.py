@@ -43,13 +43,16 @@ def begin(db: sqlite3.Connection, task: str, slot: datetime | None, started: dat
     """A new attempt; its id."""
     know(db, task, started)
     row = (task, rfc3339(slot) if slot else None, rfc3339(started))
-    return int(db.execute("INSERT INTO attempt (task, slot, started) VALUES (?, ?, ?)", row).lastrowid or 0)
+    number = int(db.execute("INSERT INTO attempt (task, slot, started) VALUES (?, ?, ?)", row).lastrowid or 0)
+    db.execute("UPDATE task SET running = ? WHERE key = ?", (number, task))
+    return number
 
 
 def end(db: sqlite3.Connection, attempt: Attempt, ended: datetime, result: JobResult) -> None:
     """The result of ``attempt``, and the end of its slot unless it was interrupted: that slot is to be resumed."""
     row = (attempt.id, rfc3339(ended), result.outcome, _said(result))
     db.execute("INSERT INTO result (attempt, ended, outcome, said) VALUES (?, ?, ?, ?)", row)
+    db.execute("UPDATE task SET running = NULL WHERE running = ?", (attempt.id,))
     if result.outcome in ("complete", "partial"):
         db.execute("UPDATE task SET failures = 0 WHERE key = ?", (attempt.task,))
     if result.outcome == "complete":
@@ -91,11 +94,16 @@ def has_ended(db: sqlite3.Connection, task: str, slot: datetime) -> bool:
     return db.execute("SELECT 1 FROM slot WHERE task = ? AND slot = ?", (task, rfc3339(slot))).fetchone() is not None
 
 
-def running(db: sqlite3.Connection, task: str | None = None) -> list[Attempt]:
-    """Attempts without a result, of one task or of all, oldest first."""
-    where = "LEFT JOIN result r ON r.attempt = a.id WHERE r.attempt IS NULL"
-    query, values = (f"{where} AND a.task = ?", (task,)) if task else (where, ())
-    return [attempt_of(row) for row in db.execute(f"{_ATTEMPT}{query} ORDER BY a.id", values)]
+def running(db: sqlite3.Connection) -> list[Attempt]:
+    """Attempts without a result, oldest first."""
+    query = f"{_ATTEMPT}JOIN task t ON t.running = a.id LEFT JOIN result r ON r.attempt = a.id ORDER BY a.id"
+    return [attempt_of(row) for row in db.execute(query)]
+
+
+def is_running(db: sqlite3.Connection, task: str) -> bool:
+    """Whether an attempt of a task is under way."""
+    row = db.execute("SELECT running FROM task WHERE key = ?", (task,)).fetchone()
+    return row is not None and row[0] is not None
 
 
 def attempt(db: sqlite3.Connection, attempt_id: int) -> Attempt | None:
@@ -112,7 +120,9 @@ def attempts(db: sqlite3.Connection, task: str, limit: int) -> tuple[Attempt, ..
 
 def record(db: sqlite3.Connection, task: str) -> TaskRecord | None:
     """What deciding needs to know of a task; None for an unknown one."""
-    row = db.execute("SELECT since, accounted, last_success, failures FROM task WHERE key = ?", (task,)).fetchone()
+    row = db.execute(
+        "SELECT since, accounted, last_success, failures, running FROM task WHERE key = ?", (task,)
+    ).fetchone()
     if row is None:
         return None
     newest = next(iter(attempts(db, task, 1)), None)
@@ -124,7 +134,7 @@ def record(db: sqlite3.Connection, task: str) -> TaskRecord | None:
         task=task,
         since=moment(row[0]),
         accounted=moment(row[1]) if row[1] else None,
-        running=bool(running(db, task)),
+        running=row[4] is not None,
         last_started=newest.started if newest else None,
         last_ended=ended.ended if ended else None,
         last_result=ended.result if ended else None,

@@ -2,7 +2,7 @@
 
 Attempts and results lie apart: an attempt is written before its job begins and never changed, its result is added when
 there is one. How a slot ended has the task and the slot as its key, so that it can end once only. ``task`` keeps
-figures that must not change when old rows are thinned out.
+which attempt of it is under way, and figures that must not change when old rows are thinned out.
 """
 
 import sqlite3
@@ -21,6 +21,7 @@ CREATE TABLE task (
   since TEXT NOT NULL CHECK (since GLOB {_MOMENT}),
   accounted TEXT CHECK (accounted GLOB {_MOMENT}),
   last_success TEXT CHECK (last_success GLOB {_MOMENT}),
+  running INTEGER UNIQUE,
   failures INTEGER NOT NULL DEFAULT 0,
   missed INTEGER NOT NULL DEFAULT 0,
   skipped INTEGER NOT NULL DEFAULT 0

@@ -14,7 +14,7 @@ RESULT = JobResult(outcome="complete", exit_code=0)
 def main() -> None:
     root = Path(sys.argv[1])
     ballast = root / "ballast"
-    ballast.write_bytes(b"x" * 40_000)
+    ballast.write_bytes(b"x" * 300_000)
     ended = 0
     with Journal.open(root / "agent", SystemClock()) as journal:
         try:

@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_and_goes_on_when_there_is_room(tmp_path: Path) -> N
     """On a file system of its own, which only root or a user namespace can mount."""
     program = Path(__file__).with_name("full_disk.py")
     namespace = ["unshare", *(() if os.geteuid() == 0 else ("-r",)), "-m"]
-    mount = "mount -t tmpfs -o size=192k t"
+    mount = "mount -t tmpfs -o size=768k t"
     tried = subprocess.run([*namespace, "sh", "-c", f"{mount} /mnt"], capture_output=True, check=False)
     if tried.returncode != 0:
         pytest.skip("NOT TESTED: nothing can be mounted here")
