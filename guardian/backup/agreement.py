@@ -4,7 +4,8 @@ Both are asked about everything that bears the source's tags, forged snapshots a
 how to reckon. What is removed is then reckoned among those with a receipt alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from guardian.backup.retention import Point, keep, within_hours
@@ -20,36 +21,33 @@ def tags_of(target: Target) -> tuple[str, ...]:
     return ("guardian", f"system={target.system}", f"source={target.source}")
 
 
-def disagreements(
-    restic: Restic, target: Target, snapshots: Sequence[Snapshot], rules: tuple[Retention, datetime]
-) -> tuple[Reason, ...]:
-    """How restic's answer differs from ours about ``snapshots``, the repository's list; ``rules`` at that moment.
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What both reckon by: ``policy`` at ``now``; ``keeps_oldest``: whether this restic keeps the oldest point too."""
 
-    Asks restic, and raises its errors.
-    """
-    policy, _now = rules
+    policy: Retention
+    now: datetime
+    keeps_oldest: bool = True
+
+
+def disagreements(
+    restic: Restic, target: Target, snapshots: Iterable[Snapshot], policy: Retention, now: datetime
+) -> tuple[Reason, ...]:
+    """How restic's answer differs from ours about ``snapshots``, the repository's list. Asks, and raises its errors."""
     tags = tags_of(target)
     mine = [Point(s.id, s.time) for s in snapshots if set(tags) <= set(s.tags)]
-    return compare(ask(restic, tags, policy, within_hours(policy)), mine, rules)
+    answer = ask(restic, tags, policy, within_hours(policy))
+    return compare(answer, mine, Rules(policy, now, restic.capability.keeps_oldest))
 
 
-def compare(answer: Answer, points: Sequence[Point], rules: tuple[Retention, datetime]) -> tuple[Reason, ...]:
+def compare(answer: Answer, points: Sequence[Point], rules: Rules) -> tuple[Reason, ...]:
     """How ``answer`` differs from what we reckon of ``points``. Pure."""
-    policy, now = rules
-    ours = set(keep(points, policy, now).removed)
     looked_at = {point.id for point in points}
-    if answer.considered != looked_at:
-        strange = len(answer.considered ^ looked_at)
-        return (reason("retention-disagree-list", count=strange, restic=len(answer.considered), ours=len(looked_at)),)
-    if answer.remove != ours:
-        one = min(answer.remove ^ ours)
-        return (
-            reason(
-                "retention-disagree",
-                count=len(answer.remove ^ ours),
-                snapshot=one,
-                restic=len(answer.remove),
-                ours=len(ours),
-            ),
-        )
+    if strange := answer.considered ^ looked_at:
+        theirs, mine = len(answer.considered), len(looked_at)
+        return (reason("retention-disagree-list", count=len(strange), restic=theirs, ours=mine),)
+    ours = keep(points, rules.policy, rules.now, keeps_oldest=rules.keeps_oldest).removed
+    if differing := answer.remove ^ set(ours):
+        counts, one = (len(answer.remove), len(ours)), min(differing)
+        return (reason("retention-disagree", count=len(differing), snapshot=one, restic=counts[0], ours=counts[1]),)
     return ()

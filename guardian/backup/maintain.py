@@ -162,7 +162,7 @@ class _Run:
         standing = self._standing(target, policy, annals)
         decided, reasons = decide(standing), self._about_hold(target, annals)
         if decided.remove:
-            said = disagreements(restic, target, tuple(annals.listed.values()), (policy, standing.now))
+            said = disagreements(restic, target, annals.listed.values(), policy, standing.now)
             if said:
                 decided, reasons = decide(replace(standing, agreed=False)), [*reasons, *said]
         found = SourceMaintained(

@@ -97,8 +97,11 @@ def newest_first(points: Iterable[Point]) -> list[Point]:
     return sorted(points, key=lambda point: point.time, reverse=True)
 
 
-def keep(points: Sequence[Point], policy: Retention, now: datetime) -> Kept:
-    """What ``policy`` keeps of ``points`` and what it does not, at ``now``. Without any rule everything is kept."""
+def keep(points: Sequence[Point], policy: Retention, now: datetime, *, keeps_oldest: bool = True) -> Kept:
+    """What ``policy`` keeps of ``points`` and what it does not, at ``now``. Without any rule everything is kept.
+
+    ``keeps_oldest`` false: as restic reckons before 0.16, without the very oldest point. We always keep it.
+    """
     ordered = newest_first(points)
     kept, removed = dict[str, tuple[Rule, ...]](), dict[str, str]()
     if is_empty(policy) or not ordered:
@@ -106,7 +109,7 @@ def keep(points: Sequence[Point], policy: Retention, now: datetime) -> Kept:
     buckets = [_Bucket(rule, count) for rule, count in counts(policy).items()]
     start = _within_from(ordered, policy, now)
     for number, point in enumerate(ordered):
-        oldest = number == len(ordered) - 1
+        oldest = keeps_oldest and number == len(ordered) - 1
         rules: list[Rule] = ["within"] if start is not None and point.time > start else []
         thinned = next((bucket.rule for bucket in buckets if bucket.passes_over(point.time, number)), EXPIRED)
         rules += [bucket.rule for bucket in buckets if bucket.takes(point.time, number, oldest=oldest)]

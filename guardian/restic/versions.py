@@ -15,6 +15,7 @@ SINCE: dict[str, Version] = {
     "json_init": (0, 15, 0),
     "refuses_bad_locks": (0, 15, 0),
     "json_restore": (0, 16, 0),
+    "keeps_oldest": (0, 16, 0),
     "repair": (0, 16, 0),
     "retry_lock": (0, 16, 0),
     "cache_heals": (0, 17, 0),
@@ -36,7 +37,8 @@ class Capability:
     """One restic program and what it can do.
 
     ``exit_codes``: 10 repository missing, 11 locked (12 wrong password: ``exit_code_password``). ``cache_heals``: a
-    damaged local cache is noticed and read anew. ``exit_error``: the last line of standard error is JSON.
+    damaged local cache is noticed and read anew. ``keeps_oldest``: a rule of a retention that has counts left keeps the
+    oldest snapshot too. ``exit_error``: the last line of standard error is JSON.
     """
 
     program: Path
@@ -46,6 +48,7 @@ class Capability:
     json_init: bool = False
     refuses_bad_locks: bool = False
     json_restore: bool = False
+    keeps_oldest: bool = False
     repair: bool = False
     retry_lock: bool = False
     cache_heals: bool = False
