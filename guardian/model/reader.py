@@ -59,7 +59,7 @@ class Reader(Protocol):
         ...
 
 
-PIECE = 1 << 20
+PIECE = 1 << 18
 """Bytes of a stream that are handed over at once."""
 
 

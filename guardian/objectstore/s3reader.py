@@ -12,7 +12,7 @@ from guardian.model.address import S3Address
 from guardian.model.reader import PIECE, ObjectMissing, ObjectUnreadable
 from guardian.model.secret import Secret
 from guardian.objectstore import answers
-from guardian.objectstore.patience import LEAST_RATE, within
+from guardian.objectstore.patience import LEAST_RATE, flowing, within
 from guardian.objectstore.s3 import DEFAULT_REGION, open_client
 
 T = TypeVar("T")
@@ -87,15 +87,19 @@ class S3Reader:
         """The first ``length`` bytes, piece by piece, of one answer. Raises as :meth:`read`."""
         if length == 0:
             return
-        with contextlib.ExitStack() as held:
-            with self._named_errors(name):
-                body = held.enter_context(contextlib.closing(self._soon(0, lambda: self._body(name, (0, length - 1)))))
+        seconds = self._patience + PIECE / LEAST_RATE
+        with self._named_errors(name):
+            try:
+                yield from flowing(seconds, lambda: self._pieces(name, length))
+            except TimeoutError:
+                raise self._too_slow(seconds) from None
+
+    def _pieces(self, name: str, length: int) -> Generator[bytes, None, None]:
+        with contextlib.closing(self._body(name, (0, length - 1))) as body:
             for at in range(0, length, PIECE):
                 wanted = min(PIECE, length - at)
                 # Of the last piece a byte more is asked for: an answer longer than it says is no answer.
-                more = wanted + (at + wanted == length)
-                with self._named_errors(name):
-                    data: bytes = self._soon(wanted, lambda more=more: body.read(more))  # type: ignore[misc]
+                data: bytes = body.read(wanted + (at + wanted == length))
                 if len(data) != wanted:
                     raise ObjectUnreadable(name, _("the answer broke off"))
                 yield data
@@ -126,12 +130,15 @@ class S3Reader:
         try:
             return within(seconds, ask)
         except TimeoutError:
-            raise StorageUnreachable(
-                _("no whole answer from {endpoint} within {seconds} s").format(
-                    endpoint=self._address.endpoint, seconds=f"{seconds:.0f}"
-                ),
-                _("The storage answers too slowly to be of use; look at it and at the network, then try again."),
-            ) from None
+            raise self._too_slow(seconds) from None
+
+    def _too_slow(self, seconds: float) -> StorageUnreachable:
+        return StorageUnreachable(
+            _("no whole answer from {endpoint} within {seconds} s").format(
+                endpoint=self._address.endpoint, seconds=f"{seconds:.0f}"
+            ),
+            _("The storage answers too slowly to be of use; look at it and at the network, then try again."),
+        )
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Name and length of every object under ``prefix``, page by page."""
