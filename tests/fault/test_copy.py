@@ -56,6 +56,11 @@ def at_copy(host: Any, script: str) -> None:
     host.program(f'real={shutil.which("restic")}\ncase " $* " in *" copy "*) {script};; esac')
 
 
+def is_storing(host: Any) -> bool:
+    """Whether restic is at work in the target, its lock long in hand."""
+    return any(path.is_file() for path in (target(host) / "data").rglob("*"))
+
+
 def statements(host: Any) -> list[dict[str, Any]]:
     return [e["predicate"] for e in host.entries() if "/copy-receipt/" in e["type"]]
 
@@ -94,7 +99,7 @@ def test_killed_while_it_copied(host: Any, staging: Any) -> None:
     host.site.config["repositories"]["offsite"]["limit_upload"] = 8
     host.site.write()
     process = host.start("copy")
-    staging.until(lambda: list((target(host) / "data").rglob("*-tmp-*")) or len(list(target(host).glob("data/*/*"))))
+    staging.until(lambda: is_storing(host))
     kill(process)
     assert list((target(host) / "locks").iterdir())
     del host.site.config["repositories"]["offsite"]["limit_upload"]
@@ -102,6 +107,21 @@ def test_killed_while_it_copied(host: Any, staging: Any) -> None:
     good(host, 2)
     assert not list((target(host) / "locks").iterdir())
     assert not list((host.site.state / "runs").glob("*/*.recorded"))
+
+
+def test_interrupted_while_it_copied(host: Any, staging: Any) -> None:
+    """As an agent does when a blackout begins: it ends cleanly, and goes on the next time."""
+    host.site.config["repositories"]["offsite"]["limit_upload"] = 8
+    host.site.write()
+    process = host.start("copy")
+    staging.until(lambda: is_storing(host))
+    process.send_signal(signal.SIGINT)
+    out, _err = process.communicate()
+    assert (process.returncode, json.loads(out)["outcome"]) == (130, "failed")
+    assert not list((target(host) / "locks").iterdir())
+    del host.site.config["repositories"]["offsite"]["limit_upload"]
+    host.site.write()
+    good(host, 2)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
