@@ -25,6 +25,7 @@ TEXTS: dict[str, str] = {
     "agent-not-running": N_("no agent runs: nothing is backed up by itself"),
     "journal-unwritable": N_("the journal cannot be written; jobs go on, and are written down later: {why}"),
     "log-unwritable": N_("the log cannot be written: {why}"),
+    "clock-implausible": N_("the clock says {now}, which cannot be: nothing is removed for its age"),
     "clock-behind-record": N_(
         "the clock says {now}, and the newest record is of {newest}: nothing is removed for its age"
     ),
