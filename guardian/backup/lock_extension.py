@@ -4,6 +4,7 @@ Done with the identity of maintenance: the credentials of backups have no right 
 cannot fill the storage with what nobody can delete for a hundred years.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +13,10 @@ from guardian.backup.lock_survey import Survey
 from guardian.backup.needed import Needed, needed
 from guardian.backup.posture import alone, cacert_of, secrets_of
 from guardian.clock import rfc3339
-from guardian.errors import ConfigError
+from guardian.config.load import ResolvedRepository
+from guardian.errors import ConfigError, Unavailable
 from guardian.i18n import _
+from guardian.ledger.store import Log
 from guardian.model.events import Phase
 from guardian.model.posture import LockExtension
 from guardian.model.protection import BucketLock
@@ -24,6 +27,8 @@ from guardian.objectstore.bucket import Bucket, open_bucket
 from guardian.objectstore.posture import read_posture
 from guardian.objectstore.retention_locks import Held
 
+_SKEW = 900.0  # seconds: S3 takes no request from a clock that is further off
+
 
 @dataclass(frozen=True, slots=True)
 class Extended:
@@ -33,19 +38,21 @@ class Extended:
     entry: int | None
 
 
-def extend_locks(node: Node, repository_key: str, margin: timedelta | None = None) -> Extended | None:
+def extend_locks(
+    node: Node, repository_key: str, margin: timedelta | None = None, log: Log | None = None
+) -> Extended | None:
     """Lock for the bucket's full time whatever is needed and whose lock ends within ``margin``, and read it back.
 
-    None where the bucket locks nothing and nobody asked that it does. Raises ConfigError when it should and does not,
-    RepositoryLocked when another process looks at it now, and what the storage, the decoder and the log raise: then
-    nothing is known of the locks.
+    None where the bucket locks nothing and nobody asked that it does. Its statement goes into ``log``, or into the
+    node's. Raises ConfigError when the bucket should lock and does not, RepositoryLocked when another process looks at
+    it now, Unavailable when the clock is wrong, and what the storage, the decoder and the log raise: then nothing is
+    known of the locks.
     """
     repository = node.loaded.repository(repository_key)
     node.existing_log()
-    started = node.clock.now()
     if repository.s3 is None:
         return None
-    node.reach(repository)
+    started = _trusted_now(node, repository)
     secrets = secrets_of(node, repository, maintenance=True)
     with alone(node, repository_key) as book, open_bucket(repository.s3, secrets, cacert_of(repository)) as bucket:
         lock = _lock_of(bucket, repository.spec.lock)
@@ -58,7 +65,24 @@ def extend_locks(node: Node, repository_key: str, margin: timedelta | None = Non
         done = _extended(node, bucket, seen, (started, before, lock))
         book.keep(needs.repository_id, done.seen.held)
         book.save()
-        return _recorded(node, repository_key, needs, done, (started, before, lock))
+        return _recorded(node, (repository_key, log), needs, done, (started, before, lock))
+
+
+def _trusted_now(node: Node, repository: ResolvedRepository) -> datetime:
+    """The time, once the storage has the same. Under compliance nobody can take back a lock from a clock in 2099."""
+    from guardian.objectstore.reach import reach  # noqa: PLC0415  only S3 needs it
+
+    assert repository.s3 is not None  # noqa: S101  the caller looks
+    found = reach(repository.s3, cacert=cacert_of(repository), clock=node.clock)
+    now = node.clock.now()
+    if found.server_time is not None and abs((now - found.server_time).total_seconds()) > _SKEW:
+        raise Unavailable(
+            _("this host's clock differs from the storage's by {seconds} s: no lock is touched").format(
+                seconds=round((now - found.server_time).total_seconds())
+            ),
+            _("Set this host's clock, and keep it right by NTP."),
+        )
+    return now
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +125,8 @@ def _extended(node: Node, bucket: Bucket, seen: Survey, terms: _Terms) -> _Done:
     return _Done(Survey((*kept, *unread), seen.odd), len(results) - len(failed), failed)
 
 
-def _recorded(node: Node, key: str, needs: Needed, done: _Done, terms: _Terms) -> Extended:
+def _recorded(node: Node, where: tuple[str, Log | None], needs: Needed, done: _Done, terms: _Terms) -> Extended:
+    key, opened = where
     started, _before, lock = terms
     now = node.clock.now()
     locked = lock_survey.weigh(done.seen, needs, now, lock_survey.notice(lock))
@@ -126,5 +151,7 @@ def _recorded(node: Node, key: str, needs: Needed, done: _Done, terms: _Terms) -
     )
     if not done.extended and not done.failed:
         return Extended(statement, None)
-    with node.log() as log:
-        return Extended(statement, log.append(statement, [("repository", needs.repository_id)]).index)
+    subjects = [("repository", needs.repository_id)]
+    with ExitStack() as held:
+        log = opened or held.enter_context(node.log())
+        return Extended(statement, log.append(statement, subjects).index)

@@ -16,6 +16,7 @@ from guardian.backup.agreement import disagreements
 from guardian.backup.annals import Annals, read
 from guardian.backup.clockproof import Witnesses, doubts
 from guardian.backup.guards import Decided, Standing, decide, undecided
+from guardian.backup.lock_extension import extend_locks
 from guardian.backup.maintained import Asked, Maintained, SourceMaintained
 from guardian.backup.prune import Pruning
 from guardian.backup.quarantine import Known, Quarantined, belongs, quarantine, tell
@@ -108,6 +109,20 @@ class _Run:
             pruning = Pruning(node, key, log, maintaining, whole=not listed.unreadable)
             self._pruned, entry = pruning.go()
             self._entry = entry if entry is not None else self._entry
+            self._lock_longer(log)
+
+    def _lock_longer(self, log: Log) -> None:
+        """Make the locks last of what live snapshots need. That it cannot be done keeps nothing else from counting."""
+        try:
+            done = extend_locks(self.node, self.key, log=log)
+        except Interrupted:
+            raise
+        except GuardianError as error:
+            self._reasons.append(reason("locks-not-looked-at", why=error.code))
+            return
+        if done is not None:
+            self._reasons += done.extension.reasons
+            self._entry = done.entry if done.entry is not None else self._entry
 
     def _is_ours(self, restic: Restic) -> bool:
         record, found = self.node.keys().record(self.key), restic.config().id
