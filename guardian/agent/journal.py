@@ -17,7 +17,7 @@ from guardian import durable
 from guardian.agent import database, rows
 from guardian.agent.database import JournalBusy, JournalCorrupt
 from guardian.clock import Clock, rfc3339
-from guardian.errors import GuardianError
+from guardian.errors import GuardianError, Unavailable
 from guardian.i18n import _
 from guardian.model.job import Attempt, JobResult, SlotEnd, Task, TaskRecord
 
@@ -26,6 +26,7 @@ __all__ = ["Journal", "JournalBusy", "JournalCorrupt", "NotNow"]
 FILE: Final = "journal.db"
 KEPT: Final = timedelta(days=400)
 """What is older is thinned out."""
+_DAY: Final = 86400.0
 _NEWEST: Final = 100
 """So many of each task stay, however old."""
 
@@ -52,6 +53,7 @@ class Journal:
         self._clock = clock
         self._writing = writing
         self._lock = threading.RLock()
+        self._thinned = clock.monotonic()
 
     @classmethod
     def open(cls, folder: Path, clock: Clock) -> Self:
@@ -129,6 +131,11 @@ class Journal:
             if attempt is None or attempt.result is not None:
                 raise LookupError(f"no attempt {attempt_id} is under way")
             rows.end(db, attempt, ended or self._clock.now(), result)
+        if not 0 <= self._clock.monotonic() - self._thinned < _DAY:
+            try:
+                self.thin()
+            except Unavailable:
+                pass  # what came of the attempt is on disk, and that was asked for
 
     def cut_off(self) -> list[Attempt]:
         """Attempts that were begun and never ended, oldest first: before an agent begins its first, a crash left them.
@@ -176,7 +183,8 @@ class Journal:
     # the file
 
     def thin(self) -> int:
-        """Remove what is older than 400 days, but no task's newest hundred; how many rows. Once a day is plenty."""
+        """Remove what is older than 400 days, but no task's newest hundred; how many rows. Done once a day."""
+        self._thinned = self._clock.monotonic()
         with self._change() as db:
             now = self._clock.now()
             return rows.thin(db, rfc3339(now), now - KEPT, _NEWEST)
