@@ -15,7 +15,7 @@ from guardian.backup import drift, stream_signals
 from guardian.backup.harm import Harm, harm_of
 from guardian.backup.kinds import PACKED, kind_of
 from guardian.backup.usual import Usual, moment, share, tail
-from guardian.model.churn import Churn, Judgement, Repeated, Verdict
+from guardian.model.churn import Churn, Judgement, Look, Repeated, Verdict
 from guardian.model.reason import Reason, reason
 
 Signal = tuple[float, Reason]
@@ -122,11 +122,18 @@ def _gone(usual: Usual) -> Iterator[Signal]:
         pass
     elif part >= 0.5 and part > 1.5 * most:
         yield 1.0, told
-    elif usual.known and part >= 0.1 and part > 3 * most:
-        yield (1.0 if part >= 0.2 else 0.6), told
+    elif usual.known and part >= 0.08 and part > 3 * most:
+        # What came in their place may be the same, encrypted: only content that is what it says speaks against that.
+        hidden = now.new >= 0.5 * now.removed and vouched(now.fresh) < 0.5
+        yield (1.0 if part >= 0.2 or hidden else 0.6), told
     if now.bytes < 0.5 * now.bytes_before and part < 0.2:
         lost = now.bytes_before - now.bytes
         yield 0.6, reason("bytes-gone", count=lost, share=percent(share(lost, now.bytes_before)))
+
+
+def vouched(look: Look) -> float:
+    """The share of looked-into files whose content is what it should be; all when none was looked into."""
+    return 1 - share(look.sealed + look.opaque + look.scrambled + look.blank, look.files)
 
 
 def _shrunk(usual: Usual) -> Iterator[Signal]:
@@ -142,11 +149,11 @@ def _burst(usual: Usual, harm: Harm) -> Iterator[Signal]:
     now = usual.now
     part = share(harm.overwritten, now.files_before)
     most = usual.most(lambda churn: share(harm_of(churn).overwritten, churn.files_before))
-    if not usual.known or harm.overwritten < 3 or part < 0.05 or part <= 3 * most:
+    if not usual.known or harm.overwritten < 3 or part < 0.05 or part <= 2.5 * most:
         return
-    mute = share(now.old.sealed + now.old.opaque + now.old.scrambled + now.old.blank, now.old.files)
+    mute = vouched(now.old) < 0.5
     told = reason("burst-of-changes", count=round(harm.overwritten), share=percent(part), usual=percent(most))
-    yield (1.0 if mute >= 0.5 and part > 10 * most else 0.5), told
+    yield (1.0 if mute and (part > 10 * most or part >= 0.25) else 0.5), told
 
 
 def _incompressible(usual: Usual) -> Iterator[Signal]:

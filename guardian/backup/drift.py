@@ -21,13 +21,16 @@ _ALLOWANCE: Final = 0.0005
 """Of the files, a day: less is no drift."""
 _MOST: Final = 0.03
 """Of the files, in sum: more is one."""
+_DAYS: Final = 3
+_DAYS_MOST: Final = 0.01
+"""What one day counts at most: one upgrade is no drift, whatever it brought, and is judged by itself."""
 
 
 def signals(usual: Usual) -> Iterator[tuple[float, Reason]]:
     """What has been drifting for days, if it goes on now."""
     for part in (_scrambled_part, _opaque_part):
         excess, days = _excess(usual, part)
-        if excess >= _MOST and days >= 3 and part(usual.now) > 0:
+        if excess >= _MOST and days >= _DAYS and part(usual.now) > 0:
             text = f"{100 * excess:.1f}%"
             yield 1.0, reason("slow-encryption", share=text, backups=days)
             break
@@ -54,7 +57,9 @@ def _excess(usual: Usual, part: Callable[[Churn], float]) -> tuple[float, int]:
     allowance = centre + max(_ALLOWANCE, 2 * (quantile(before, 0.9) - centre))
     total, days = 0.0, 0
     for churn in recent:
-        over = part(churn) - allowance
+        if total >= _MOST and days >= _DAYS:
+            total, days = 0.0, 0  # that was told then, and a person has looked into it
+        over = min(part(churn), _DAYS_MOST + allowance) - allowance
         total = max(0.0, total + over)
         days = days + (over > 0) if total > 0 else 0
     return total, days

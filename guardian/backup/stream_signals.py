@@ -31,7 +31,8 @@ def _length(usual: Usual) -> Iterator[Signal]:
     left = now.bytes / usually if usually else 1.0
     least = usual.least(lambda churn: churn.bytes / churn.bytes_before if churn.bytes_before else math.inf)
     if usually >= 1 << 16 and left < 0.5 and left < 0.8 * least:
-        yield (1.0 if left < 0.25 else 0.6), reason("dump-shrunk", share=_percent(left), bytes=now.bytes)
+        sure = left < 0.25 or (usual.known and least > 0.8)
+        yield (1.0 if sure else 0.6), reason("dump-shrunk", share=_percent(left), bytes=now.bytes)
 
 
 def _texture(usual: Usual) -> Iterator[Signal]:
@@ -55,10 +56,10 @@ def _compression(usual: Usual) -> Iterator[Signal]:
     usually, spread, count = usual.middle(_log_ratio, lambda churn: churn.raw_bytes >= 1 << 16)
     if count < _ENOUGH:
         return
-    off = (ratio - usually) / max(spread, 0.05)
+    off = (ratio - usually) / max(spread, 0.03)
     told = reason("dump-compresses-otherwise", ratio=_percent(math.exp(ratio)), usual=_percent(math.exp(usually)))
-    if off > 6 and ratio - usually > 0.35:
-        yield (1.0 if ratio - usually > 0.6 else 0.6), told
+    if off > 6 and ratio - usually > 0.2:
+        yield (1.0 if off > 8 else 0.6), told
     elif off < -6 and ratio - usually < -1.0:
         yield 0.6, told
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from statistics import median
 from typing import Final
 
@@ -35,7 +35,12 @@ def share(part: float, whole: float) -> float:
 
 def moment(churn: Churn) -> datetime:
     """When the later backup was begun."""
-    return datetime.fromisoformat(churn.at)
+    return _parsed(churn.at)
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def tail(hits: int, draws: int, chance: float) -> float:
