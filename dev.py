@@ -8,6 +8,7 @@
     python3 dev.py check --only unit --only lint
     python3 dev.py messages     bring the catalogues of both languages up to date
     python3 dev.py lock         make the lock files anew (--upgrade: with the newest versions)
+    python3 dev.py deb          build the Debian package into dist/
 
 What a tool prints is shown only when it fails, or with -v. Exit codes: 0 good, 1 a step failed,
 2 something is missing that cannot be installed from here (one line says what, and the command), 130 interrupted.
@@ -43,7 +44,9 @@ SYSTEM: dict[str, dict[str, tuple[str, ...]]] = {
         "chromium": ("chromium", "google-chrome"),
         "fonts-wqy-microhei": ("usr/share/fonts/**/wqy-microhei.ttc", "usr/share/fonts/**/NotoSansCJK*"),
         "poppler-utils": ("pdftotext",),
+        "prometheus": ("promtool",),
     },
+    "deb": {"dpkg": ("dpkg-deb",)},
 }
 NO_PROGRAMS = {"format", "lint", "types", "walls", "generated", "wheel"}  # the checks that need none of them
 
@@ -61,7 +64,7 @@ CHECKS: dict[str, tuple[str, list[str]]] = {
     "generated": ("generated files (reference pages)", ["python", "-c", GENERATED]),
     "tests": (
         "all tests, with coverage (pytest; a quarter hour)",
-        ["pytest", "-n", "4", "--dist", "loadfile", "--cov", "--cov-report=term"],
+        ["pytest", "-n", "auto", "--dist", "loadfile", "--cov", "--cov-report=term"],
     ),
 }
 # Parts of "tests", for --only.
@@ -350,6 +353,13 @@ def update_catalogues() -> int:
     return 0
 
 
+def deb(*, verbose: bool) -> int:
+    """Build the Debian package into dist/."""
+    argv = ["python", str(ROOT / "packaging" / "build_deb.py"), "--output", str(ROOT / "dist")]
+    print(step("Debian package", lambda: run(argv, verbose=verbose)), end="")
+    return 0
+
+
 def messages() -> int:
     """Run :func:`update_catalogues` here when babel and jinja2 are here, otherwise in the virtual environment."""
     if importlib.util.find_spec("babel") and importlib.util.find_spec("jinja2"):
@@ -372,6 +382,7 @@ def parser() -> argparse.ArgumentParser:
     checking = verbs.add_parser("check", parents=[common], help="set up and check everything")
     checking.add_argument("--only", action="append", default=[], choices=[*CHECKS, *LAYERS], help="only this part")
     verbs.add_parser("messages", parents=[common], help="bring the catalogues up to date")
+    verbs.add_parser("deb", parents=[common], help="build the Debian package")
     locking = verbs.add_parser("lock", parents=[common], help="make the lock files anew")
     locking.add_argument("--upgrade", action="store_true", help="take the newest versions")
     return top
@@ -399,6 +410,7 @@ def main() -> int:
             "check": lambda: check(options.only, verbose=options.verbose),
             "lock": lambda: lock(upgrade=options.upgrade, verbose=options.verbose),
             "messages": messages,
+            "deb": lambda: deb(verbose=options.verbose),
         }
         return verbs[options.verb]()
     except MissingError as error:

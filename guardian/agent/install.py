@@ -23,6 +23,8 @@ STATE: Final = account.HOME
 CONFIGURATION: Final = Path("/etc/guardian")
 UNIT: Final = Path("/etc/systemd/system") / NAME
 DROP_IN: Final = UNIT.with_name(f"{NAME}.d") / "50-guardian-paths.conf"
+PACKAGED: Final = Path("/usr/lib/systemd/system") / NAME
+"""Where a package brings the unit; then none is installed over it."""
 _RUNNING_SYSTEMD: Final = Path("/run/systemd/system")
 _MAX_FILE: Final = 1 << 20
 
@@ -95,7 +97,8 @@ def tell_systemd(root: Path, *argv: str) -> bool:
 
 def _files(options: InstallOptions) -> dict[Path, bytes]:
     unit = unit_text(UnitOptions(options.program, options.config, options.user))
-    files = {UNIT: unit.encode()} if options.with_unit else {}
+    ours = options.with_unit and not staged(options.root, PACKAGED).exists()
+    files = {UNIT: unit.encode()} if ours else {}
     if options.writable:
         files[DROP_IN] = paths_text(options.config, options.writable).encode()
     return files

@@ -47,9 +47,13 @@ class _Removal:
         if not dry:
             tell_systemd(root, "daemon-reload")
             staged(root, RECORD).unlink(missing_ok=True)
-        directories = [self._directory(Path(name)) for name in reversed(self.record.directories)]
-        yield from directories
-        kept = {done.name for done in directories if done.action == "kept"}
+        kept: set[str] = set()
+        for name in reversed(self.record.directories):
+            # Where something stays, the record of it stays too, and has to lie somewhere.
+            needed = kept and Path(name) == RECORD.parent
+            done = Done("directory", name, "kept") if needed else self._directory(Path(name))
+            kept |= {name} if done.action == "kept" else set()
+            yield done
         yield from self._user(occupied=bool(kept))
         if kept and not dry:
             # A file that somebody changed is theirs from now on; the directories may go with a later purge.

@@ -1,17 +1,20 @@
 """Installing the agent below a staging root: exact modes, nothing overwritten, nothing left behind."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
 import stat
 import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from guardian.agent.unit import STOP_SECONDS, UnitOptions, paths_text, unit_text
+from guardian.cli import main
 from guardian.errors import UsageError
 
 UNIT = "etc/systemd/system/guardian-agent.service"
@@ -28,20 +31,25 @@ agent: {metrics: {textfile: /var/lib/node/guardian.prom}}
 """
 
 
-def guardian(*words: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "guardian", "--lang", lang, *words],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@dataclass(frozen=True, slots=True)
+class Said:
+    returncode: int
+    stdout: str
+
+
+def guardian(*words: str) -> Said:
+    """The command line, in this process: a start of Python for each would take most of the time."""
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.TextIOWrapper(io.BytesIO(), "utf-8")):
+        code = main._run(["--lang", "en", *words])
+    out.flush()
+    return Said(code, out.buffer.getvalue().decode())  # type: ignore[attr-defined]
 
 
 def asked(verb: str, root: Path, *words: str) -> dict[str, str]:
     """What ``verb`` did below ``root``: name → action."""
     said = guardian("--json", "agent", verb, "--root", str(root), *words)
-    assert said.returncode == 0, said.stderr
+    assert said.returncode == 0, said.stdout
     return {done["name"]: done["action"] for done in json.loads(said.stdout)["done"]}
 
 
@@ -150,6 +158,16 @@ def test_removal_keeps_configuration_and_state_until_a_purge(root: Path) -> None
     assert "guardian:" not in (root / "etc/passwd").read_text()
 
 
+def test_state_alone_is_kept_too_and_can_be_purged_later(root: Path) -> None:
+    install(root)
+    (root / "var/lib/guardian/keys").mkdir()
+    planned = asked("uninstall", root, "--dry-run")
+    assert asked("uninstall", root) == planned
+    assert planned["/var/lib/guardian"] == planned["guardian"] == "kept"
+    assert set(asked("uninstall", root, "--purge").values()) == {"removed"}
+    assert not (root / "etc/guardian").exists()
+
+
 def test_what_was_there_before_is_not_taken_away(root: Path) -> None:
     (root / "etc/guardian").mkdir()
     with (root / "etc/passwd").open("a") as passwd, (root / "etc/group").open("a") as group:
@@ -216,6 +234,14 @@ def test_the_agent_may_read_a_configuration_that_root_wrote(root: Path) -> None:
     written.chmod(0o604)  # somebody's own idea
     assert install(root)["/etc/guardian/guardian.yaml"] == "kept"
     assert stat.S_IMODE(written.stat().st_mode) == 0o604
+
+
+def test_a_unit_that_a_package_brought_is_not_overruled(root: Path) -> None:
+    packaged = root / "usr/lib/systemd/system/guardian-agent.service"
+    packaged.parent.mkdir(parents=True)
+    packaged.write_text("[Service]\n")
+    assert f"/{UNIT}" not in install(root)
+    assert not (root / UNIT).exists()
 
 
 def test_a_bare_staging_directory_gets_no_user_and_says_so(tmp_path: Path) -> None:
