@@ -64,7 +64,7 @@ CHECKS: dict[str, tuple[str, list[str]]] = {
     "generated": ("generated files (reference pages)", ["python", "-c", GENERATED]),
     "tests": (
         "all tests, with coverage (pytest; a quarter hour)",
-        ["pytest", "-n", "auto", "--dist", "loadfile", "--cov", "--cov-report=term"],
+        ["pytest", "-n", "4", "--dist", "loadfile", "--cov", "--cov-report=term"],
     ),
 }
 # Parts of "tests", for --only.
