@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from guardian.agent.gathering import Gathering
 from guardian.agent.known import Facts
@@ -11,6 +13,12 @@ from guardian.errors import EvidenceInvalid, GuardianError
 from guardian.ledger import layout
 from guardian.ledger.store import Log
 from guardian.model.reason import reason
+
+AT_ONCE: Final = 20_000
+"""Entries that an agent reads in one go: a few seconds, in which it answers nobody."""
+
+_PATIENCE: Final = 30
+"""After so many calls a log that did not hold together is looked at again: somebody may have put it right."""
 
 _Stamp = tuple[int, int, int] | None
 
@@ -28,44 +36,54 @@ class LogFacts:
         self._stamp: _Stamp = None
         self._gathering = Gathering()
         self._root = b""
+        self._calls_to_go = _PATIENCE
         self._facts = Facts()
 
-    def catch_up(self, heed: Callable[[], None] = lambda: None) -> Facts:
+    def catch_up(self, heed: Callable[[], None] = lambda: None, most: int | None = None) -> Facts:
         """The facts as the log stands now. Where its checkpoint is the one seen last, that is all that is looked at.
 
-        ``heed`` is called for every entry, and may end it by raising: the next call goes on from there. Never raises
-        for what is wrong with the log: that is a fact too.
+        ``heed`` is called for every entry, and may end it by raising; with ``most``, no more are read than that. The
+        next call goes on from there, and until the end was reached nothing is told of what is in the log: a part
+        of it would make old things look new. Never raises for what is wrong with the log: that is a fact too.
         """
         stamp = self._seen()
-        if stamp is not None and stamp == self._stamp:
+        if stamp is not None and stamp == self._stamp and self._calls_to_go:
+            self._calls_to_go -= self._facts.intact is False
             return self._facts
         try:
-            log = self._open_log()
-            self._follow(log, heed)
+            whole = self._follow(self._open_log(), heed, most)
         except EvidenceInvalid as error:
             self._facts = Facts(intact=False, problem=reason(error.code, why=error.message[:400]))
             self._start_over()
+            whole = True
         except GuardianError as error:
             if error.code == "interrupted":
                 raise
             self._facts = replace(
                 self._facts, intact=None, problem=reason(error.code, "warning", why=error.message[:400])
             )
-            return self._facts
-        self._stamp = stamp
+            whole = False
+        self._stamp, self._calls_to_go = (stamp if whole else None), _PATIENCE
         return self._facts
 
-    def _follow(self, log: Log, heed: Callable[[], None]) -> None:
+    def _follow(self, log: Log, heed: Callable[[], None], most: int | None) -> bool:
+        """Read on; whether the end was reached."""
         size = self._gathering.size
         if size > log.size or (size and log.root_at(size) != self._root):
             self._start_over()  # another log lies there now: what was read before is of no use
         try:
-            for entry in log.entries(self._gathering.size):
+            for entry in islice(log.entries(self._gathering.size), most):
                 heed()
                 self._gathering.take(entry)
         finally:
             self._root = log.root_at(self._gathering.size)
+        done, total = self._gathering.size, log.size
+        if done < total:
+            told = reason("log-being-read", "info", done=done, total=total)
+            self._facts = Facts(size=total, root=log.checkpoint.root.hex(), problem=told)
+            return False
         self._facts = self._gathering.facts(log.checkpoint.root.hex())
+        return True
 
     def _start_over(self) -> None:
         self._gathering = Gathering()

@@ -5,6 +5,7 @@ from guardian.i18n import N_
 TEXTS: dict[str, str] = {
     # how a source is protected
     "log-not-readable": N_("the log cannot be read, or does not hold together: what it says of backups is not known"),
+    "log-being-read": N_("the log is being read: {done} of its {total} entries so far"),
     "no-good-point": N_(
         "no complete backup is there; the newest restore point, snapshot {snapshot}, is partial or gone"
     ),

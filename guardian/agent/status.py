@@ -18,6 +18,7 @@ from guardian.config.loaded import Loaded
 from guardian.drill.ladder import LADDER
 from guardian.model.backup import Target
 from guardian.model.job import TaskRecord
+from guardian.model.reason import Reason
 from guardian.model.status import (
     AgentNow,
     CopyStatus,
@@ -126,6 +127,11 @@ class _View:
             return None
         return facts.places.get((target.system, target.source, target.key), Protected())
 
+    def _problem(self) -> Reason | None:
+        """That the log is only being read is nothing wrong; whatever else is in the way has one name."""
+        found = self.sight.facts.problem
+        return found if found is not None and found.code == "log-being-read" else None
+
     def source(self, target: Target) -> SourceStatus:
         """One source: the verdict, and what it rests on."""
         system = self.sight.loaded.config.systems[target.system]
@@ -166,6 +172,7 @@ class _View:
         records = self.sight.records
         return Case(
             protected=known,
+            problem=self._problem(),
             now=self.now,
             rpo=system.objectives.rpo,
             enabled=system.plan.enabled,

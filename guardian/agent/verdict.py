@@ -40,6 +40,8 @@ class Case:
     backup: Planned | None = None
     record: TaskRecord | None = None
     drills: tuple[Planned, ...] = ()
+    problem: Reason | None = None
+    """Why the log is not known, if it is not."""
     known_since: Mapping[str, datetime] = field(default_factory=dict)
     """Since when the agent knows each of the drills, by task."""
 
@@ -47,7 +49,7 @@ class Case:
 def judge(case: Case) -> tuple[Verdict, tuple[Reason, ...]]:
     """The verdict, and everything that led to it, the worst first."""
     if case.protected is None:
-        return "unknown", (reason("log-not-readable"), *_ordered(_of_plan(case)))
+        return "unknown", (case.problem or reason("log-not-readable"), *_ordered(_of_plan(case)))
     found = _ordered((*_of_points(case, case.protected), *_of_plan(case), *_of_proofs(case, case.protected)))
     if case.protected.good is None and case.protected.newest is None:
         return "unprotected", found

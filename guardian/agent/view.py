@@ -13,7 +13,7 @@ from guardian.agent.books import Books
 from guardian.agent.health import state_disk
 from guardian.agent.jobs import Jobs
 from guardian.agent.journal import Journal
-from guardian.agent.logfacts import LogFacts
+from guardian.agent.logfacts import AT_ONCE, LogFacts
 from guardian.agent.look import Looker
 from guardian.agent.reload import InForce
 from guardian.agent.start import folder
@@ -77,7 +77,7 @@ class View:
         sight = Sight(
             loaded=force.loaded,
             planned=force.planned,
-            facts=self._log.catch_up(),
+            facts=self._log.catch_up(most=AT_ONCE),
             agent=_agent(facts, node),
             records=self._books.records(one.task for one in force.planned),
             counts=tallies,

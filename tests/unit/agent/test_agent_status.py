@@ -123,6 +123,8 @@ def test_what_the_log_says_is_unknown_when_it_cannot_be_read(
     assert docs(kept).restore_point is not None
     assert (docs(found).verdict, docs(found).restore_point, docs(found).verified) == ("unknown", None, None)
     assert told(found) == {"log-not-readable": "critical"}
+    reading = Facts(size=3, problem=reason("log-being-read", "info", done=1, total=3))
+    assert told(see(protected, facts=reading)) == {"log-being-read": "info"}
     assert {one.behind for one in found.copies} | {one.outcome for one in found.drills} == {None}
 
 

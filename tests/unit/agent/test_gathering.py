@@ -248,6 +248,19 @@ def test_reading_that_was_stopped_goes_on_where_it_was(log: Log, stating: Any, s
     assert count == 21
 
 
+def test_a_long_log_is_read_in_parts_and_told_of_as_a_whole(log: Log, stating: Any, said: Any) -> None:
+    for number in range(25):
+        log.append(stating.receipt(number, said.START + number * HOUR))
+    reader = LogFacts(log.folder, lambda: opened(log))
+    for done in (10, 20):
+        found = reader.catch_up(most=10)
+        assert (found.intact, found.places, found.size) == (None, {}, 25)
+        assert found.problem == reason("log-being-read", "info", done=done, total=25)
+    assert reader.catch_up(most=10).places == facts(log).places
+    log.append(stating.receipt(30, said.START))
+    assert reader.catch_up(most=10).places == facts(log).places
+
+
 def test_a_log_that_does_not_hold_together_is_told_and_nothing_of_it(log: Log, stating: Any, said: Any) -> None:
     for number in range(3):
         log.append(stating.receipt(number, said.START))
@@ -260,6 +273,10 @@ def test_a_log_that_does_not_hold_together_is_told_and_nothing_of_it(log: Log, s
     found = reader.catch_up()
     assert (found.intact, found.places) == (False, {})
     assert found.problem is not None
+    path.write_bytes(data + path.read_bytes()[len(data) :])
+    assert any(reader.catch_up().intact for _ in range(100)), (
+        "it was put right, and nobody needs to start anything anew"
+    )
 
 
 def test_another_log_in_its_place_is_read_from_its_beginning(tmp_path: Path, log: Log, stating: Any, said: Any) -> None:
