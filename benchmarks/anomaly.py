@@ -3,7 +3,8 @@
 Eleven kinds of sources live for ``--years`` (2) each, with ``--seeds`` (2), day by day, month ends, upgrades and moves
 included; every alarm in that time is false. Then each is attacked at a random day, by every kind of attack,
 ``--attacks`` (6) times. Streams (database dumps) do the same. ``--real`` adds real files, real restic and real
-``guardian backup``: the figures taken there have to be those of the model, and the attacks, with a real cipher, have to be found.
+``guardian backup``: the figures taken there have to be those of the model, and the attacks, with a real cipher, have
+to be found.
 
 Takes about two minutes; ends with 3 when a budget is missed.
 """

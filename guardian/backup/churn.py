@@ -62,7 +62,7 @@ def measure(repository: Repository, earlier: BackupReceipt, later: Later, means:
     rng = random.Random(means.seed)  # noqa: S311  seeded with what nobody can know beforehand
     now = repository.names("index/")
     loaded = repository.partly(sorted(now - means.before), sorted(now & means.before), means.nearby)
-    found = Comparison(loaded.tree, rng, means.heed).run(bytes.fromhex(earlier.tree_id), bytes.fromhex(later.tree))
+    found = Comparison(loaded.differing, rng, means.heed).run(bytes.fromhex(earlier.tree_id), bytes.fromhex(later.tree))
     if later.kind == "stream":
         old, fresh = plan_stream(found.old, rng), []
     else:

@@ -6,7 +6,7 @@ ids. What is looked into later is drawn while walking, by a seed nobody knows be
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,7 +21,8 @@ _NOTE: Final = 64 << 10
 _DOTS: Final = 5
 """Endings that are taken off a name to find the one it had before: ``a.docx.id-1.[mail@x.org].locked``."""
 
-Tree = Callable[[bytes], Iterable[Node]]
+Apart = Callable[[bytes | None, bytes | None], tuple[Sequence[Node], Sequence[Node], int]]
+"""The nodes in which two trees (their ids; None: an empty one) differ, and how many nodes they have together."""
 _Pair = tuple[bytes, bytes | None, bytes | None, int]
 """Path of a folder, its tree before and now (None: it was not there, or is not), its depth."""
 
@@ -85,8 +86,8 @@ class Difference:
 class Comparison:
     """One walk. ``heed`` is called for every folder, and may raise."""
 
-    def __init__(self, tree: Tree, rng: random.Random, heed: Callable[[], None] = lambda: None) -> None:
-        self._tree, self._rng, self._heed = tree, rng, heed
+    def __init__(self, apart: Apart, rng: random.Random, heed: Callable[[], None] = lambda: None) -> None:
+        self._apart, self._rng, self._heed = apart, rng, heed
         self._found = Difference(Drawn(rng), Drawn(rng))
         self._came: Counter[int] = Counter()  # content of files that are new, and of those that went
         self._went: Counter[int] = Counter()
@@ -110,7 +111,9 @@ class Comparison:
         path, tree_before, tree_now, depth = pair
         if tree_before == tree_now or depth > _DEEPEST:
             return []
-        before, now = self._nodes_of(tree_before), self._nodes_of(tree_now)
+        old_nodes, new_nodes, nodes = self._apart(tree_before, tree_now)
+        before, now = ({node.name: node for node in side} for side in (old_nodes, new_nodes))
+        self._nodes += nodes
         count = self._count()
         below: list[_Pair] = []
         came, went = [], []
@@ -130,11 +133,6 @@ class Comparison:
         self._found.folders += self._count() != count
         return below
 
-    def _nodes_of(self, tree_id: bytes | None) -> dict[bytes, Node]:
-        nodes = {node.name: node for node in self._tree(tree_id)} if tree_id else {}
-        self._nodes += len(nodes)
-        return nodes
-
     def _count(self) -> int:
         found = self._found
         return found.changed + found.replaced + found.new + found.removed + found.renamed
@@ -142,7 +140,7 @@ class Comparison:
     def _same_name(self, path: bytes, old: Node, new: Node) -> None:
         found = self._found
         if old.content == new.content:
-            found.touched += old != new
+            found.touched += 1
             return
         found.changed += 1
         found.hidden += (old.mtime, old.size) == (new.mtime, new.size)

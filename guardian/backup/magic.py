@@ -21,6 +21,7 @@ from typing import Final, Literal
 from guardian.backup.kinds import Kind, kind_of
 
 BLOCK: Final = 4096
+_QUARTER: Final = 1024
 _BLOCKS: Final = 8
 """Blocks looked at in one piece of a file."""
 _SHORTEST: Final = 96
@@ -30,7 +31,7 @@ _UNPACKED: Final = 8 << 20
 _STREAMS: Final = 16
 
 Sign = Literal["plain", "odd", "scrambled", "opaque", "blank", "sealed"]
-Texture = Literal["random", "encoded", "blank", "plain"]
+Texture = Literal["random", "mixed", "encoded", "blank", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Piece:
 
 
 def texture(block: bytes) -> Texture:
-    """What one block is like. Of a block under 96 bytes nothing is said: it is ``plain``."""
+    """What one block is like; ``mixed``: random in part. Of a block under 96 bytes nothing is said: it is ``plain``."""
     if len(block) < _SHORTEST:
         return "plain"
     if block.count(block[0]) == len(block):
@@ -51,7 +52,10 @@ def texture(block: bytes) -> Texture:
     if block.isascii():
         text = block.translate(None, b"\r\n")
         return "encoded" if len(text) >= _SHORTEST and _is_uniform(text, len(set(text))) else "plain"
-    return "random" if _is_uniform(block, 256) else "plain"
+    # In quarters: a cipher that takes every other block leaves none of its own under a window that lies askew.
+    quarters = [block[at : at + _QUARTER] for at in range(0, len(block), _QUARTER)]
+    uniform = sum(_is_uniform(quarter, 256) for quarter in quarters if len(quarter) >= _SHORTEST)
+    return "random" if uniform * 2 >= len(quarters) else "mixed" if uniform else "plain"
 
 
 def _is_uniform(block: bytes, letters: int) -> bool:
@@ -97,7 +101,7 @@ def _blocks(data: bytes, rng: random.Random) -> list[bytes]:
 
 
 def _text(pieces: Sequence[Piece], textures: Sequence[Texture]) -> Sign:
-    if "random" in textures:
+    if "random" in textures or "mixed" in textures:
         return "scrambled"
     # A page may hold a picture in base64, but no page begins with one.
     begins = next((texture(piece.data[:BLOCK]) for piece in pieces if piece.first), "encoded")
@@ -166,7 +170,10 @@ def _pdf_broken(piece: Piece) -> bool:
             bad += 1
         if bad + good == _STREAMS:
             break
-    return bad > good or b"%%EOF" not in piece.data[-2048:]
+    # A stream that begins and has no end, or the other way round, lost the other one.
+    ends = piece.data.count(b"endstream")
+    torn = abs(piece.data.count(b"stream") - 2 * ends) * 5 > ends
+    return (bad > 0 and bad >= good) or torn or b"%%EOF" not in piece.data[-2048:]
 
 
 _PROBES: Final = {"zip": _zip_broken, "jpeg": _jpeg_broken, "gzip": _gzip_broken, "pdf": _pdf_broken}

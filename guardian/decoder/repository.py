@@ -30,7 +30,7 @@ from guardian.decoder.structure import Structure
 from guardian.decoder.trees import Node
 from guardian.decoder.unpacked import document as read_document
 from guardian.decoder.unpacked import is_id
-from guardian.decoder.walk import Entry, find, tree, walk
+from guardian.decoder.walk import Entry, differing, find, walk
 from guardian.errors import RepositoryMissing
 from guardian.i18n import _
 from guardian.model.reader import ObjectMissing, ObjectUnreadable, Reader
@@ -195,9 +195,9 @@ class Loaded:
         """Every entry of ``snapshot``; see :func:`guardian.decoder.walk.walk`."""
         return walk(self._trees, snapshot.tree, most)
 
-    def tree(self, tree_id: bytes) -> Iterator[Node]:
-        """The nodes of one tree; see :func:`guardian.decoder.walk.tree`."""
-        return tree(self._trees, tree_id)
+    def differing(self, before: bytes | None, now: bytes | None) -> tuple[list[Node], list[Node], int]:
+        """In what two trees differ; see :func:`guardian.decoder.walk.differing`."""
+        return differing(self._trees, before, now)
 
     def find(self, snapshot: Snapshot, path: bytes) -> Node | None:
         """The node at ``path`` in ``snapshot``; None when there is none. Raises Damage."""

@@ -31,6 +31,16 @@ def tree(blobs: Blobs, tree_id: bytes) -> Iterator[Node]:
         raise Damage("tree-not-understood", blob=tree_id.hex()) from None
 
 
+def differing(blobs: Blobs, before: bytes | None, now: bytes | None) -> tuple[list[Node], list[Node], int]:
+    """As :func:`guardian.decoder.trees.differing`, for the trees with these ids; None is an empty one. Raises Damage,
+    and what the reader raises."""
+    old, new = (blobs.load(TREE, tree_id) if tree_id else b"{}" for tree_id in (before, now))
+    try:
+        return trees.differing(old, new)
+    except NotUnderstood:
+        raise Damage("tree-not-understood", blob=(now or before or b"").hex()) from None
+
+
 def walk(blobs: Blobs, root: bytes, most: int = 1 << 40) -> Iterator[Entry | Damage]:
     """Every entry under the tree ``root``; for a folder that cannot be read, its Damage, and the walk goes on.
 
