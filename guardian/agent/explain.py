@@ -26,7 +26,7 @@ class History:
 class Explained:
     """One task at one moment.
 
-    ``attempt`` and ``end`` are the newest until then; ``decision`` is None for any moment but now; ``slot`` is the next
+    ``attempt`` (that has ended) and ``end`` are the newest until then; ``decision`` is None for any moment but now; ``slot`` is the next
     one to be run and ``begins`` when, in UTC, both None where there is none.
     """
 
@@ -56,7 +56,8 @@ def explain(planned: Planned, histories: Mapping[str, History], now: datetime) -
     elif _first(planned, history.record) and decision.why.code == "waits-for-slot":
         decision = Decision("run", why=reason("first-run", "info"))
     slot, begins = _next(planned, history.record, decision, now)
-    attempt, end = next(iter(history.attempts), None), next(iter(history.ends), None)
+    attempt = next((one for one in history.attempts if one.result), None)
+    end = next(iter(history.ends), None)
     return Explained(planned, attempt, end, decision, slot, begins)
 
 
@@ -82,7 +83,7 @@ def _first(planned: Planned, record: TaskRecord) -> bool:
 
 def explain_at(planned: Planned, history: History, moment: datetime) -> Explained:
     """What had come of one task until a ``moment`` that is not now, and which slot comes after it."""
-    attempt = next((one for one in history.attempts if one.started <= moment), None)
+    attempt = next((one for one in history.attempts if one.result and one.started <= moment), None)
     end = next((one for one in history.ends if one.slot <= moment), None)
     slot = following(planned.rhythm, moment) if planned.rhythm.enabled else None
     return Explained(planned, attempt, end, None, slot, _begins(planned, history.record, slot, moment))

@@ -15,7 +15,7 @@ TEXTS: dict[str, str] = {
     "waits-for-slot": N_("it begins at {at}, for its slot of {slot}"),
     "never-due": N_("its schedule has no slot in the coming years"),
     "blackout-holds": N_("its slot of {slot} came in a blackout; it begins at {at}"),
-    "blackout-began": N_("a blackout has begun, so its run is interrupted; it goes on at {at}"),
+    "blackout-began": N_("a blackout began; it goes on at {at}"),
     "job-running": N_("it has been running since {since}"),
     "retry-due": N_("its last {failures} run(s) failed for a reason that may pass; it is tried again now"),
     "retry-waits": N_("its last {failures} run(s) failed for a reason that may pass; it is tried again at {at}"),

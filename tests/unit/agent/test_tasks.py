@@ -182,8 +182,11 @@ def test_what_is_disabled_has_no_next_slot(tasks: dict[str, Planned]) -> None:
 
 def test_what_runs_says_what_comes_after(tasks: dict[str, Planned]) -> None:
     key = "backup:portal/docs"
-    found = told(tasks, key, history(key, running=True, last_started=NOON), now=datetime(2026, 11, 22, 20, tzinfo=UTC))
+    before = Attempt(1, key, SLOT - timedelta(days=1), SLOT, SLOT, DONE)
+    known = replace(history(key, running=True, last_started=NOON), attempts=(Attempt(2, key, SLOT, SLOT), before))
+    found = told(tasks, key, known, now=datetime(2026, 11, 22, 20, tzinfo=UTC))
     assert (why(found), found.slot) == ("job-running", SLOT + timedelta(days=1))
+    assert found.attempt == before
 
 
 def test_another_moment_sees_what_was_known_then(tasks: dict[str, Planned]) -> None:
