@@ -26,8 +26,8 @@ class History:
 class Explained:
     """One task at one moment.
 
-    ``attempt`` (that has ended) and ``end`` are the newest until then; ``decision`` is None for any moment but now; ``slot`` is the next
-    one to be run and ``begins`` when, in UTC, both None where there is none.
+    ``attempt`` is the newest until then that has ended, ``end`` the newest end of a slot; ``decision`` is None for any
+    moment but now; ``slot`` is the next one to be run and ``begins`` when, in UTC, both None where there is none.
     """
 
     planned: Planned
