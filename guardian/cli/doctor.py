@@ -72,7 +72,9 @@ HINTS = {
     "bucket-lock-differs": N_(
         "Set the bucket's default retention, or use a new bucket: Guardian makes it with the lock."
     ),
-    "lifecycle-rules": N_("A rule that deletes what restic still needs breaks the repository: look at every one."),
+    "lifecycle-expires-current": N_("Take the rule away, or keep it off the repository: it deletes what restic needs."),
+    "lifecycle-expires-noncurrent": N_("Let older versions stay for as long: they are what an attack cannot take."),
+    "bucket-public": N_("Take the bucket's policy away, or name in it who may."),
     "runs-cut-off": N_("The next backup says so in the log and clears what they left."),
     "source-missing": N_("Check the path in the configuration, and whether its disk is mounted."),
     "source-is-a-link": N_("Name {target} in the configuration."),

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from guardian.backup.posture import asked
+from guardian.backup.posture_rules import NOT_OFFERED, Asked, weigh_lifecycle
 from guardian.config.load import ResolvedRepository
 from guardian.config.secrets import credentials
 from guardian.doctor.examination import About, Examination
@@ -11,8 +13,6 @@ from guardian.model.reason import Reason, reason
 from guardian.node import Node
 from guardian.objectstore.posture import Fact, Posture
 from guardian.objectstore.s3 import S3Store, at_least
-
-_NOT_OFFERED = ("NotImplemented", "MethodNotAllowed", "501", "405")
 
 
 def examine_bucket(node: Node, repository: ResolvedRepository) -> Iterator[Examination]:
@@ -28,6 +28,7 @@ def examine_bucket(node: Node, repository: ResolvedRepository) -> Iterator[Exami
         return
     yield _lock(About("bucket-lock", repository.key), posture, repository.spec.lock)
     yield from _facts(posture, repository.key)
+    yield _lifecycle(About("bucket-lifecycle-rules", repository.key), posture, asked(node, repository))
 
 
 def _posture(node: Node, repository: ResolvedRepository) -> Posture:
@@ -53,32 +54,42 @@ def _lock(about: About, posture: Posture, asked: BucketLock | None) -> Examinati
 
 
 def _facts(posture: Posture, key: str) -> Iterator[Examination]:
-    facts: tuple[tuple[str, Fact[str] | Fact[bool] | Fact[int]], ...] = (
+    facts: tuple[tuple[str, Fact[str] | Fact[bool]], ...] = (
         ("bucket-versioning", Fact(posture.versioning.value, posture.versioning.error)),
         ("bucket-public-access-blocked", posture.public_access_blocked),
         ("bucket-encryption", posture.encryption),
         ("bucket-policy", posture.policy),
-        ("bucket-lifecycle-rules", posture.lifecycle_rules),
     )
     for name, fact in facts:
         about = About(name, key)
         if not fact.known:
             yield _unread(about, fact.error or "")
-        elif name == "bucket-lifecycle-rules" and fact.value:
-            # Whatever a rule takes away, restic misses.
-            yield about.warning(reason("lifecycle-rules", count=int(fact.value)), {"value": fact.value})
+        elif name == "bucket-policy" and posture.public.value:
+            yield about.bad(reason("bucket-public"), {"value": fact.value})
         else:
             yield about.ok(_said(fact.value), {"value": fact.value})
 
 
+def _lifecycle(about: About, posture: Posture, wanted: Asked) -> Examination:
+    """Whatever a rule takes away, restic misses."""
+    fact = posture.lifecycle_rules
+    if not fact.known:
+        return _unread(about, fact.error or "")
+    found = tuple(weigh_lifecycle(posture, wanted))
+    if found:
+        worst = min(found, key=lambda why: why.severity != "critical")
+        return about.stands("bad" if worst.severity == "critical" else "warning", worst, {"value": fact.value})
+    return about.ok(reason("lifecycle-rules", count=fact.value or 0), {"value": fact.value})
+
+
 def _unread(about: About, why: str) -> Examination:
     # A storage that has no such setting has answered: that is known, and no good news either.
-    if why in _NOT_OFFERED:
+    if why in NOT_OFFERED:
         return about.warning(reason("fact-not-offered", why=why))
     return about.unknown(reason("fact-unreadable", why=why))
 
 
-def _said(value: str | bool | int | None) -> Reason:
+def _said(value: str | bool | None) -> Reason:
     if value is None:
         return reason("fact-none")
     if isinstance(value, bool):

@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from guardian.objectstore.bucket import open_bucket
+
 
 def found(said: Any) -> dict[str, Any]:
     """The examinations by name; of several the worst."""
@@ -227,6 +229,18 @@ def test_a_bucket_is_described(new_site: Callable[..., Any], s3_place: Any) -> N
     assert not unreadable, "this server can be asked for everything"
     assert standing(said, "bucket-public-access-blocked") == ("warning", "fact-not-offered")
     assert said.code == 0, said
+
+    # A rule of the storage deletes what restic needs.
+    with open_bucket(s3_place.address, s3_place.server.credentials) as bucket:
+        rule: Any = {
+            "ID": "tidy",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "repository/data/"},
+            "Expiration": {"Days": 9},
+        }
+        bucket.client.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration={"Rules": [rule]})
+        assert standing(site.guardian("doctor"), "bucket-lifecycle-rules") == ("bad", "lifecycle-expires-current")
+        bucket.client.delete_bucket_lifecycle(Bucket=bucket.name)
 
     # The configuration asks for a lock that the bucket has not; then the keys are a stranger's.
     site.config["repositories"]["main"]["lock"] = {"mode": "compliance", "days": 30}
