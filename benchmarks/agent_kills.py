@@ -56,7 +56,7 @@ def make(root: Path) -> Any:
     big = root / "big"
     big.mkdir()
     for number in range(60):
-        (big / str(number)).write_bytes(os.urandom(1 << 20))
+        write(big / f"{number}.txt")
     host.config["systems"]["app"]["plan"] = {"schedule": "every 3s", "drills": {"D3": "every 7s"}}
     host.config["repositories"]["other"] = {"url": str(root / "other")}
     host.config["systems"]["second"] = {
@@ -72,6 +72,11 @@ def make(root: Path) -> Any:
     return host
 
 
+def write(path: Path) -> None:
+    """A MiB of text: what cannot be compressed would be called suspicious, and rightly."""
+    path.write_text(os.urandom(1 << 19).hex())
+
+
 def kill_often(host: Any, kills: int, chance: random.Random) -> Counter[str]:
     tally: Counter[str] = Counter()
     agent = agents.Running(host)
@@ -80,7 +85,7 @@ def kill_often(host: Any, kills: int, chance: random.Random) -> Counter[str]:
             time.sleep(chance.uniform(0.05, 4.0))
             for path in (host.root / "big").iterdir():
                 if chance.random() < 0.1:
-                    path.write_bytes(os.urandom(1 << 20))
+                    write(path)
             what = chance.choice(["agent", "agent", "job", "restic"])
             if not strike(agent, what):
                 continue
