@@ -109,7 +109,8 @@ class _Run:
             pruning = Pruning(node, key, log, maintaining, whole=not listed.unreadable)
             self._pruned, entry = pruning.go()
             self._entry = entry if entry is not None else self._entry
-            self._lock_longer(log)
+            if not pruning.refused:  # who may not delete has no right over locks either, as it should be
+                self._lock_longer(log)
 
     def _lock_longer(self, log: Log) -> None:
         """Make the locks last of what live snapshots need. That it cannot be done keeps nothing else from counting."""
@@ -241,7 +242,7 @@ class _Run:
             return "failed"
         every = [one.outcome for one in self._sources] + ([self._pruned.outcome] if self._pruned else [])
         worst: MaintenanceOutcome = next((outcome for outcome in _GRAVITY if outcome in every), "complete")
-        if worst == "skipped" and "complete" in every:
+        if worst == "skipped" and any(one.removed for one in self._sources):
             worst = "partial"
         if worst in ("complete", "skipped") and any(why.severity == "critical" for why in self._reasons):
             return "partial"  # done as far as it goes, and something was found that nobody put there for us

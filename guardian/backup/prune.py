@@ -64,6 +64,11 @@ class Pruning:
     def __post_init__(self) -> None:
         self._started = self.node.clock.now()
 
+    @property
+    def refused(self) -> bool:
+        """Whether the storage said that this identity may not delete."""
+        return self._right is not None and self._right.allowed is False
+
     def go(self) -> tuple[Prune | None, int | None]:
         """Prune if it is worth it; what came of it, and its statement's index. None where there was nothing to do.
 
@@ -88,15 +93,15 @@ class Pruning:
         node = self.node
         if why := self._not_now():
             return "skipped", (why,)
-        node.report(Phase("prune", self.key))
-        with self._watched():
-            asked = prune_asked(self.restic, MAX_UNUSED)
-        self._figures = asked
-        if not worth(asked):
-            return "complete", (reason("prune-not-worth", "info", share=percent(asked)),)
+        # Before restic is asked: over a pack that is gone it would try for most of a minute.
         self._before = self._look()
         if unsafe := self._unsafe(self._before):
             return unsafe
+        node.report(Phase("prune", self.key))
+        with self._watched():
+            self._figures = prune_asked(self.restic, MAX_UNUSED)
+        if not worth(self._figures):
+            return "complete", (reason("prune-not-worth", "info", share=percent(self._figures)),)
         with self._watched():
             prune(self.restic, MAX_UNUSED, on_progress=self._progress)
         self._after = self._look()
