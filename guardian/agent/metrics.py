@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from guardian.agent.exposition import Exposition
 from guardian.agent.textfile import write_textfile
@@ -13,10 +14,16 @@ from guardian.model.reason import Reason
 from guardian.model.status import HostStatus
 
 
+WRITE_SECONDS: Final = 15.0
+"""The text file is written so often at most: each write waits for the disk."""
+
+
 class Metrics:
     """The agent's one handle on its metrics. Nothing here raises for what is wrong outside: see :meth:`problems`."""
 
     def __init__(self, status: Callable[[], HostStatus | None], clock: Clock) -> None:
+        self._clock = clock
+        self._written: float | None = None
         self._exposition = Exposition(status, clock)
         self._server: MetricsServer | None = None
         self._textfile: Path | None = None
@@ -39,11 +46,15 @@ class Metrics:
                 self._server = MetricsServer(wanted, self._exposition)
                 self._server.start()
         self._textfile = base / settings.textfile if settings.textfile else None
-        self._unwritten = None
+        self._unwritten = self._written = None
 
     def write(self) -> None:
-        """Bring the text file up to date, if there is to be one: once a minute is a good measure."""
-        self._unwritten = write_textfile(self._textfile, self._exposition) if self._textfile else None
+        """Bring the text file up to date, if there is to be one and it is not fresh; may be called at any rate."""
+        now = self._clock.monotonic()
+        if self._textfile is None or (self._written is not None and now - self._written < WRITE_SECONDS):
+            return
+        self._written = now
+        self._unwritten = write_textfile(self._textfile, self._exposition)
 
     def problems(self) -> tuple[Reason, ...]:
         """What keeps metrics from being served or written now, for the agent's status."""
