@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from guardian.backup.witness import as_listed
+from guardian.errors import RepositoryMissing, WrongPassword
+from guardian.i18n import _
 from guardian.model.backup import Snapshot
 from guardian.model.events import Progress
 from guardian.model.reader import Reader
@@ -116,6 +118,11 @@ def replica(node: Node, key: str, restic: Restic) -> Iterator[Replica]:
             return
         keys = node.keys()
         record = keys.record(key)
-        repository = open_repository(reader, keys.password(key), (record and record.restic_key_id) or "")
+        try:
+            repository = open_repository(reader, keys.password(key), (record and record.restic_key_id) or "")
+        except (WrongPassword, RepositoryMissing) as error:  # of two repositories, which
+            raise type(error)(
+                _("repository {name}: {error}").format(name=key, error=error.message), error.hint
+            ) from error
         config = repository.config
         yield Replica(node, restic, config.id, config.chunker_polynomial, reader, repository)
