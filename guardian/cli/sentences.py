@@ -280,7 +280,7 @@ SENTENCES: dict[str, str] = {
     "fact-not-offered": N_("the storage has no such setting ({why})"),
     "fact-unreadable": N_("could not read: {why}"),
     "bucket-lock-differs": N_("the bucket has {has}, the configuration asks for {asked}"),
-    "lifecycle-rules": N_("lifecycle rules that are on: {count}; each may delete"),
+    "lifecycle-rules": N_("lifecycle rules that are on: {count}; none takes what is needed"),
     "no-runs-cut-off": N_("no run was cut off"),
     "run-under-way": N_("a run is under way"),
     "runs-cut-off": N_("runs that were cut off: {count}; the first is {ref}, begun at {time}"),
