@@ -219,7 +219,7 @@ def _locked(locked: "Locked") -> str:
     if locked.until is None:
         return _("what live snapshots need: {objects} objects, not all of them locked").format(objects=locked.objects)
     return _("what live snapshots need: {objects} objects, the first lock ends {until}").format(
-        objects=locked.objects, until=locked.until
+        objects=locked.objects, until=f"{locked.until[:16].replace('T', ' ')} UTC"
     )
 
 
