@@ -112,7 +112,10 @@ def replayed(replay: "Replay") -> dict[str, Any]:
 
 def lines(drill: "Drill") -> list[str]:
     """One drill for people: a line for each level, under it what was found and what that lets one say."""
-    said = [f"{drill.target.ref}: {sentences.outcome(drill.outcome)}"]
+    ref = drill.target.ref
+    if drill.result.copy_of is not None:
+        ref = _("{ref}, its copy in {repository}").format(ref=ref, repository=drill.target.key)
+    said = [f"{ref}: {sentences.outcome(drill.outcome)}"]
     for check in drill.checks:
         said += _level(check, _error_of(check, drill))
     proof = _("drill {id}, entry {entry} of the log")
