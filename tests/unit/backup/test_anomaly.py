@@ -1,4 +1,4 @@
-"""What is an attack and what is life: the decider, by hand-made figures. Rates are measured in benchmarks/anomaly.py."""
+"""What is an attack and what is life: the decider, by figures made by hand. Its rates: benchmarks/anomaly.py."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
