@@ -45,8 +45,9 @@ def ended(task: str, result: JobResult, seconds: float, why: Sequence[str]) -> s
     text = _("{task}: {outcome} after {seconds} s").format(
         task=task, outcome=_(_OUTCOMES[result.outcome]), seconds=f"{seconds:.1f}"
     )
-    told = "; ".join(why[:_NAMED])
-    more = len(why) - _NAMED
+    different = list(dict.fromkeys(why))
+    told = "; ".join(different[:_NAMED])
+    more = len(different) - _NAMED
     if more > 0:
         told += _(" (and {count} more)").format(count=more)
     return f"{text}: {told}" if told else text

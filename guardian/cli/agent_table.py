@@ -124,7 +124,7 @@ def _others(status: HostStatus, now: datetime) -> Iterator[str]:
     for ran, line in zip(rans, rest, strict=True):
         yield line
         if ran.last_outcome in ("failed", "partial"):
-            yield from (f"    ! {sentence(why)}" for why in ran.last_reasons[:3])
+            yield from list(dict.fromkeys(f"    ! {sentence(why)}" for why in ran.last_reasons))[:3]
 
 
 def _last(ran: Ran, now: datetime) -> str:
