@@ -13,7 +13,6 @@ from guardian.config.metrics import listen_address
 from guardian.model.reason import Reason
 from guardian.model.status import HostStatus
 
-
 WRITE_SECONDS: Final = 15.0
 """The text file is written so often at most: each write waits for the disk."""
 

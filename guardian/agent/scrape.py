@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from guardian.agent.exposition import Exposition
 from guardian.agent.webconfig import Access
-from guardian_exporters.exposition import OPENMETRICS, PLAIN, wants_openmetrics
+from guardian_exporters.text import OPENMETRICS, PLAIN, wants_openmetrics
 
 MAX_HEAD: Final = 8192
 """Bytes of a request that are read."""

@@ -6,17 +6,26 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics_exposition
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
+from prometheus_client.registry import CollectorRegistry
+from prometheus_client.utils import floatToGoString
 
 from guardian.clock import SystemClock
 from guardian.model.status import HostStatus
 from guardian_exporters import catalogue
-from guardian_exporters.exposition import MAX_LABEL, Exporter, label, wants_openmetrics
+from guardian_exporters.exposition import Exporter
 from guardian_exporters.reference import reference_text
+from guardian_exporters.text import MAX_LABEL, OPENMETRICS, PLAIN, label, number, wants_openmetrics
 
 _spec = importlib.util.spec_from_file_location("guardian_tests_hosts", Path(__file__).with_name("hosts.py"))
 assert _spec is not None
@@ -181,6 +190,45 @@ def test_hostile_label_values_stay_label_values(value: str) -> None:
             if sample.name == "guardian_plan_info":
                 assert sample.labels["kind"] == label(value)
                 assert len(sample.labels["kind"]) <= MAX_LABEL
+
+
+class Told:
+    """What an exporter made, for prometheus_client to write."""
+
+    def __init__(self, exporter: Exporter, status: HostStatus) -> None:
+        self.made = exporter.made(status, EXTRA)
+
+    def collect(self) -> Iterator[Metric]:
+        for family in catalogue.FAMILIES:
+            if family.name in self.made:
+                metric = Metric(family.stem, family.en, family.kind, family.unit)
+                for values, value in self.made[family.name].items():
+                    metric.add_sample(family.name, dict(zip(family.labels, values, strict=True)), value)
+                yield metric
+
+
+class Stopped(SystemClock):
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@pytest.mark.parametrize("value", ["documents", *HOSTILE], ids=range(1 + len(HOSTILE)))
+def test_the_text_is_what_prometheus_client_writes(value: str) -> None:
+    status = hosts.reference_host()
+    hostile = status.sources[0].model_copy(update={"repository": value, "kind": value})
+    status = status.model_copy(update={"sources": (hostile, *status.sources[1:])})
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Told(Exporter(Stopped()), status))  # type: ignore[arg-type]
+    exporter = Exporter(Stopped())
+    assert exporter.text(status, EXTRA) == generate_latest(registry)
+    assert exporter.text(status, EXTRA, openmetrics=True) == openmetrics_exposition.generate_latest(registry)
+    assert (PLAIN, OPENMETRICS) == (CONTENT_TYPE_PLAIN_0_0_4, openmetrics_exposition.CONTENT_TYPE_LATEST)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**60), 2**60))
+def test_numbers_are_written_as_prometheus_client_does(value: float) -> None:
+    assert number(value) == floatToGoString(value)
+    assert float(number(value)) == float(value)
 
 
 def test_two_long_values_stay_two() -> None:
