@@ -79,14 +79,9 @@ def look(session: Session, repositories: tuple[str, ...]) -> int:
     """Look, and show what was found."""
     from guardian.backup.posture import run_posture
     from guardian.cli import frame, render, verdict
-    from guardian.errors import Interrupted
 
-    looked: list[Looked] = []
     with frame.node(session) as node:
-        for key in _keys(node, repositories):
-            looked.append(run_posture(node, key))
-            if isinstance(looked[-1].error, Interrupted):
-                break
+        looked = [run_posture(node, key) for key in _keys(node, repositories)]
     order = ("failed", "partial", "skipped")
     report = render.Report(
         schema="guardian.posture/v1",

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,14 @@ from typing import Any
 
 import pytest
 
+from guardian.backup.lock_extension import extend_locks
+from guardian.backup.posture import run_posture
+from guardian.clock import SystemClock
+from guardian.config.load import load
+from guardian.errors import Unavailable
 from guardian.model.protection import BucketLock
+from guardian.node import Node
+from guardian.proc import Stop
 
 LOCK = BucketLock(mode="compliance", days=30)
 
@@ -113,6 +121,36 @@ def test_people_read_it_in_lines(host: Any) -> None:
 
 def test_an_unknown_repository_is_wrong_usage(host: Any) -> None:
     assert host.guardian("posture", "nowhere").code == 2
+
+
+@dataclass(frozen=True, slots=True)
+class Later(SystemClock):
+    """This machine's clock, set to another day."""
+
+    days: float
+
+    def now(self) -> datetime:
+        return super(Later, self).now() + timedelta(days=self.days)
+
+
+def node_of(host: Any, days: float) -> Node:
+    return Node(load(host.yaml), Later(days), lambda _event: None, Stop())
+
+
+def test_locks_that_lapse_under_deduplication_are_told(host: Any) -> None:
+    """Nobody has extended anything for too long: what was promised holds no more."""
+    soon = run_posture(node_of(host, 29), "main")
+    assert "locks-ending" in {why.code for why in soon.reasons}
+    lapsed = run_posture(node_of(host, 31), "main")
+    assert (lapsed.outcome, int(lapsed.exit_code)) == ("failed", 3)
+    assert "locks-lapsed" in {why.code for why in lapsed.reasons}
+    assert lapsed.posture.locked is not None
+    assert lapsed.posture.locked.unlocked == lapsed.posture.locked.objects
+
+
+def test_no_lock_is_touched_by_a_wrong_clock(host: Any) -> None:
+    with pytest.raises(Unavailable, match="clock"):
+        extend_locks(node_of(host, 365 * 73), "main")
 
 
 def test_locks_are_extended_by_maintenance_and_by_nobody_else(host: Any) -> None:
