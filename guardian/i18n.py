@@ -64,7 +64,8 @@ def preferred(environ: dict[str, str] | os._Environ[str] = os.environ) -> str:
 def _(text: str) -> str:
     """``text`` in the language in use."""
     bound = _bound.get()
-    return (bound[0] if bound else _active).gettext(text)
+    # A catalogue's entry for no text at all is its own header.
+    return (bound[0] if bound else _active).gettext(text) if text else text
 
 
 def ngettext(one: str, many: str, count: int) -> str:

@@ -57,12 +57,19 @@ def _found(session: Session) -> "tuple[HostStatus, bool]":
     from guardian.agent.control import ask
     from guardian.agent.start import folder
     from guardian.cli import frame
-    from guardian.errors import Unavailable
+    from guardian.config.load import find, load, state_of
+    from guardian.errors import ConfigError, Unavailable
     from guardian.model.status import HostStatus
 
-    loaded = frame.loaded(session)
-    said = ask(folder(loaded.state_dir))
+    path = find(session.config)
+    try:
+        state, wrong = load(path).state_dir, None
+    except ConfigError as error:  # the agent goes on with the one before, and is asked all the same
+        state, wrong = state_of(path), error
+    said = ask(folder(state))
     if said is None:
+        if wrong is not None:
+            raise wrong
         from guardian.agent.view import unattended
 
         with frame.node(session) as node:

@@ -71,6 +71,14 @@ def load(path: Path) -> Loaded:
     )
 
 
+def state_of(path: Path) -> Path:
+    """Where the state of the configuration ``path`` lies, however wrong the rest of it is: its agent may be at work.
+
+    Raises ConfigError when it cannot be read at all.
+    """
+    return _surroundings(read_tree(path), Path(os.path.normpath(path.absolute()))).state_dir
+
+
 def _decided(defaults: Mapping[str, str | None]) -> dict[str, str]:
     # check() has made sure that there is one for every system.
     return {system: repository for system, repository in defaults.items() if repository is not None}

@@ -95,6 +95,12 @@ def test_reload_good_and_bad_while_a_job_runs(quiet_site: Any, agents: Any) -> N
     agent.heard("the new configuration is refused")
     broken = json.loads(agents_answer(agents, quiet_site))
     assert "not valid YAML" in broken["agent"]["config_problem"]
+    quiet_site.yaml.write_text(good.replace("agency", "No Id"))
+    agent.signal(signal.SIGHUP)
+    agent.until(lambda: b"tenant.id" in agents_answer(agents, quiet_site), "the refusal in its status")
+    said = quiet_site.guardian("agent", "status")
+    assert said.json["running"], "it can be asked whatever the configuration says by now"
+    assert "tenant.id" in said.json["agent"]["config_problem"]
     (quiet_site.root / "go").touch()
     agent.heard("backup:app/slow: complete")
     agent.heard("backup:app/docs: complete")
@@ -103,8 +109,10 @@ def test_reload_good_and_bad_while_a_job_runs(quiet_site: Any, agents: Any) -> N
     quiet_site.write()
     agent.signal(signal.SIGHUP)
     agent.heard("the configuration was read anew")
+    agent.until(
+        lambda: json.loads(agents_answer(agents, quiet_site))["agent"]["config_problem"] is None, "it in its status"
+    )
     status = json.loads(agents_answer(agents, quiet_site))
-    assert status["agent"]["config_problem"] is None
     assert [one["source"] for one in status["sources"]] == ["docs"]
     assert agent.end() == 0
 
@@ -153,7 +161,7 @@ def test_the_log_as_json(quiet_site: Any, agents: Any) -> None:
     agent.heard("the agent has started")
     assert agent.end() == 0
     for line in agent.log.splitlines():
-        assert json.loads(line)["room"] == "guardian.agent"
+        assert json.loads(line)["room"] in {"guardian.agent", "guardian.job"}
 
 
 def test_systemd_is_told(quiet_site: Any, agents: Any) -> None:
