@@ -68,7 +68,7 @@ class Day:
 
 
 def foresee(points: Sequence[Point], course: Course, now: datetime) -> tuple[Day, ...]:
-    """The restore points of every horizon, given those there are ``now``."""
+    """The restore points of every horizon, given those there are ``now``, after a maintenance."""
     standing = list(points)
     coming = iter(_coming(course, now))
     waiting = next(coming, None)
@@ -82,8 +82,6 @@ def foresee(points: Sequence[Point], course: Course, now: datetime) -> tuple[Day
             if moment != until:
                 standing = _maintained(standing, course.policy, moment)
         days.append(Day(label, until, tuple(newest_first(standing))))
-        if label == "now":
-            days[-1] = Day(label, until, tuple(newest_first(_maintained(standing, course.policy, until))))
     return tuple(days)
 
 

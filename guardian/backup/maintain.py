@@ -188,7 +188,7 @@ class _Run:
             found = replace(found, outcome="failed")
         if self._refused:
             return replace(found, outcome="skipped", decided=decided)
-        return found if self.asked.dry_run else remover.apply(found)
+        return found if self.asked.dry_run or not points else remover.apply(found)
 
     def _standing(self, target: Target, policy: Retention, annals: Annals) -> Standing:
         name = (target.system, target.source)

@@ -8,6 +8,7 @@ from guardian.i18n import N_, _
 if TYPE_CHECKING:
     from guardian.backup.future import Day
     from guardian.backup.maintained import Maintained, SourceMaintained
+    from guardian.backup.retention import Point
     from guardian.node import Node
 
 Foretold = tuple["SourceMaintained", "tuple[Day, ...]"]
@@ -27,7 +28,11 @@ def foretell(node: "Node", done: "Maintained") -> list[Foretold]:
     from guardian.backup.future import foresee
 
     now = node.clock.now()
-    return [(one, foresee(one.points, _course(node, one), now)) for one in done.sources]
+    return [(one, foresee(_staying(one), _course(node, one), now)) for one in done.sources]
+
+
+def _staying(found: "SourceMaintained") -> list["Point"]:
+    return [point for point in found.points if point.id not in found.decided.remove]
 
 
 def _course(node: "Node", found: "SourceMaintained") -> Any:
