@@ -76,6 +76,11 @@ def test_installed_program_finds_its_standards(program: Path, tmp_path: Path) ->
     assert run(program.with_name("python"), "-I", "-c", asked, cwd=tmp_path).split() == ["gbt20988", "gbt22239-2019"]
 
 
+def test_installed_program_prints_policies(program: Path, tmp_path: Path) -> None:
+    said = run(program, "posture", "policy", "--role", "agent", "--bucket", "backups", "--prefix", "a", cwd=tmp_path)
+    assert "arn:aws:s3:::backups/a/locks/*" in said
+
+
 def test_installed_program_says_its_version(program: Path, tmp_path: Path) -> None:
     assert guardian.__version__ in run(program, "--version", cwd=tmp_path)
 
