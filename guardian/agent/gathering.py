@@ -60,7 +60,8 @@ class _Place:
 
     def remove(self, snapshots: frozenset[str]) -> None:
         kept = [point for point in self.points if point.snapshot not in snapshots]
-        self.count -= min(self.count, len(self.points) - len(kept))
+        # Most of what retention removes is older than what is remembered here.
+        self.count = max(0, self.count - len(snapshots))
         self.points = deque(kept, maxlen=_POINTS)
         self.proofs = {name: proof for name, proof in self.proofs.items() if name not in snapshots}
         if self.clean is not None and self.clean.snapshot in snapshots:

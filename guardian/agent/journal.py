@@ -164,7 +164,8 @@ class Journal:
         return self._ask(lambda db: tuple(rows.end_of(row) for row in db.execute(query, (task, limit))))
 
     def unstated(self, limit: int = 1000) -> list[SlotEnd]:
-        """Slots of backups that were skipped or missed and that the log does not tell of yet; by task, oldest first."""
+        """Slots of backups that were skipped or missed, or whose run failed without a word, and that the log does not
+        tell of yet; by task, oldest first."""
         query = "SELECT task, slot, state, reasons FROM slot WHERE owed ORDER BY task, slot LIMIT ?"
         return self._ask(lambda db: [rows.end_of(row) for row in db.execute(query, (limit,))])
 

@@ -1,4 +1,4 @@
-"""Slots of backups that were not run, put into the log: each with its reason, many in a row as one statement.
+"""Slots of backups that no run put into the log, put there: each with its reason, many in a row as one statement.
 
 The journal knows what is owed, the log what was said. A crash between the two is met by asking the log first, from its
 end back: nothing is said twice, and nothing is left unsaid.
@@ -111,8 +111,8 @@ def stretches(journal: Journal, owed: Sequence[SlotEnd]) -> list[Stretch]:
 
 
 def _alike(one: SlotEnd, other: SlotEnd) -> bool:
-    if any(span(end)[1] > 1 for end in (one, other)):
-        return False  # what stands for many already says from when to when in its own words
+    if one.state == "run" or any(span(end)[1] > 1 for end in (one, other)):
+        return False  # a run stands for itself; what stands for many says from when to when in its own words
     codes = [[reason.code for reason in end.reasons] for end in (one, other)]
     return (one.task, one.state) == (other.task, other.state) and codes[0] == codes[1]
 

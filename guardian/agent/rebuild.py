@@ -152,8 +152,8 @@ def settle(journal: Journal, log: "Log | None") -> tuple[Reason, ...]:
     """End every attempt that a crash cut off: as the log says, where it knows; else as interrupted, to be resumed.
 
     A job's own process may have lived on and put its statement into the log after the agent had died. To be called
-    when an agent starts, before its first attempt, and once no job of the agent before is at work any more. Raises
-    EvidenceInvalid for a log that does not hold together; the attempts are then interrupted all the same.
+    when an agent starts, before its first attempt, and once no job of the agent before is at work any more. With a log
+    that does not hold together all of them are interrupted: backups go on.
     """
     waiting = journal.cut_off()
     if not waiting:

@@ -18,7 +18,7 @@ from guardian.model.job import Attempt, JobResult, SlotEnd, TaskRecord
 from guardian.model.reason import Reason
 
 OWING: Final = "backup:"
-"""Tasks whose slots are owed a statement in the log when they were not run."""
+"""Tasks whose slots are owed a statement in the log when no run put one there."""
 
 _ATTEMPT: Final = "SELECT a.id, a.task, a.slot, a.started, r.ended, r.outcome, r.said FROM attempt a "
 _NEWEST: Final = "ORDER BY a.id DESC LIMIT 1"
@@ -61,7 +61,9 @@ def end(db: sqlite3.Connection, attempt: Attempt, ended: datetime, result: JobRe
         db.execute("UPDATE task SET failures = failures + 1 WHERE key = ?", (attempt.task,))
     if attempt.slot is not None and result.outcome != "interrupted":
         skipped = result.outcome == "skipped"
-        reasons = result.reasons if skipped else ()
+        # A run that could not put a word into the log has to be told of there all the same: for its reasons.
+        wordless = result.outcome == "failed" and result.entry is None and attempt.task.startswith(OWING)
+        reasons = result.reasons if skipped or wordless else ()
         close(db, Closing(SlotEnd(attempt.task, attempt.slot, "skipped" if skipped else "run", reasons), result.entry))
 
 
@@ -74,7 +76,8 @@ def _said(result: JobResult) -> str:
 def close(db: sqlite3.Connection, closing: Closing) -> bool:
     """The end of a slot, unless it has ended already: a slot ends once. Whether it did now."""
     end, slot = closing.end, rfc3339(closing.end.slot)
-    owed = end.state != "run" and closing.entry is None and end.task.startswith(OWING)
+    told = closing.entry is not None or (end.state == "run" and not end.reasons)
+    owed = not told and end.task.startswith(OWING)
     said = json.dumps([reason.model_dump(mode="json") for reason in end.reasons])
     row = (end.task, slot, end.state, said, closing.entry, int(owed))
     insert = (

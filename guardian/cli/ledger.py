@@ -181,6 +181,8 @@ def _row(entry: "Entry") -> tuple[str, str, str, str]:
     about = [f"{said['system']}/{said['source']}" if "system" in said else "", said.get("outcome") or said.get("event")]
     if said.get("snapshot_id"):
         about.append(said["snapshot_id"][:12])
+    if said.get("slots", 1) > 1:
+        about.append(_("{count} slots").format(count=said["slots"]))
     return str(entry.index), time, kind, " ".join(str(part) for part in about if part)
 
 

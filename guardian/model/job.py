@@ -69,7 +69,8 @@ SlotState = Literal["run", "skipped", "missed"]
 
 @dataclass(frozen=True, slots=True)
 class SlotEnd:
-    """How one slot ended. ``reasons`` say why it was skipped or missed; a slot that was run has none here."""
+    """How one slot ended. ``reasons`` say why it was skipped or missed; a slot that was run has some only where its run
+    failed and could not put a word into the log."""
 
     task: str
     slot: datetime

@@ -135,6 +135,18 @@ def test_what_was_removed_is_gone_with_its_proof(log: Log, stating: Any, said: A
     assert facts(log).repositories["main"].snapshots == 1
 
 
+def test_old_restore_points_are_counted_out_too(log: Log, stating: Any, said: Any) -> None:
+    log.append_many((stating.receipt(number, said.START + number * HOUR), ()) for number in range(300))
+    gone = tuple(RemovedPoint(snapshot_id=stating.digest(number), time="", rule="daily") for number in range(290))
+    log.append(
+        Removal(
+            removal_id="r", tenant="t", host="h", system="app", source="docs", repository="main", repository_id="i",
+            outcome="complete", removed=gone, started=rfc3339(said.START), ended=rfc3339(said.START), tools={},
+        )
+    )  # fmt: skip
+    assert known(log).points == 10
+
+
 def test_drills_by_level_and_their_bound(log: Log, stating: Any, said: Any) -> None:
     log.append(stating.receipt(1, said.START))
     checks = (

@@ -133,7 +133,8 @@ class Journals(RuleBasedStateMachine):
         model.success = now if outcome == "complete" else model.success
         if begun.slot and outcome != "interrupted" and begun.slot not in model.ends:
             skipped = outcome == "skipped"
-            end = SlotEnd(task.key, begun.slot, "skipped" if skipped else "run", (WHY,) if skipped else ())
+            wordless = outcome == "failed" and entry is None and task is BACKUP
+            end = SlotEnd(task.key, begun.slot, "skipped" if skipped else "run", (WHY,) if skipped or wordless else ())
             model.ends[begun.slot] = end
             if entry is not None:
                 model.stated.add(begun.slot)
@@ -174,7 +175,7 @@ class Journals(RuleBasedStateMachine):
             one for one in sorted(self.all_attempts(), key=lambda one: one.id) if one.result is None
         ]
         model = self.models[BACKUP.key]
-        owed = [end for _at, end in sorted(model.ends.items()) if end.state != "run" and end.slot not in model.stated]
+        owed = [end for _at, end in sorted(model.ends.items()) if end.reasons and end.slot not in model.stated]
         assert self.journal.unstated(100) == owed
 
     def all_attempts(self) -> list[Attempt]:

@@ -121,6 +121,17 @@ def test_what_a_run_said_itself_is_not_said_again(host: Host, journal: Journal, 
     assert host.told()[0].slot == rfc3339(said.START + HOUR)
 
 
+def test_a_run_that_failed_without_a_word_is_told_of(host: Host, journal: Journal, said: Any) -> None:
+    for hour in (0, 1):
+        died = JobResult(outcome="failed", exit_code=1, reasons=(reason("job-killed"),))
+        journal.end(journal.begin(BACKUP, said.START + hour * HOUR), died)
+    assert owed.tell(host, journal) == 2, "each run stands for itself"
+    assert [(one.slot, one.outcome, one.reasons) for one in host.told()] == [
+        (rfc3339(said.START + hour * HOUR), "failed", died.reasons) for hour in (0, 1)
+    ]
+    assert [end.state for end in journal.slot_ends(BACKUP)] == ["run", "run"]
+
+
 def test_a_run_that_was_interrupted_in_a_slot_that_was_missed_then(
     host: Host, journal: Journal, stating: Any, said: Any
 ) -> None:
