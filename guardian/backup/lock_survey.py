@@ -57,7 +57,7 @@ def _stored(bucket: Bucket, names: frozenset[str]) -> dict[str, list[Version]]:
             if version.name in names:
                 stored[version.name].append(version)
     # They come with the newest first; of one second too.
-    return {name: sorted(reversed(versions), key=lambda version: version.made) for name, versions in stored.items()}
+    return {name: sorted(versions[::-1], key=lambda version: version.made) for name, versions in stored.items()}
 
 
 def _spread(versions: Sequence[Version]) -> Iterator[Version]:

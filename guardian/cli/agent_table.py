@@ -79,7 +79,7 @@ def _sources(status: HostStatus, now: datetime) -> Iterator[str]:
 def _source(source: SourceStatus, now: datetime) -> tuple[str, ...]:
     proved = _ago(source.verified, now)
     if source.verified_level:
-        proved = f"{source.verified_level}, {proved}"
+        proved = _("{what}, {when}").format(what=source.verified_level, when=proved)
     return (
         _(VERDICTS[source.verdict]),
         f"{source.system}/{source.source}",
@@ -130,7 +130,7 @@ def _others(status: HostStatus, now: datetime) -> Iterator[str]:
 def _last(ran: Ran, now: datetime) -> str:
     if ran.last_outcome is None:
         return _("never") if ran.last_started is None else _("under way")
-    return f"{outcome(ran.last_outcome)}, {_ago(ran.last_ended, now)}"
+    return _("{what}, {when}").format(what=outcome(ran.last_outcome), when=_ago(ran.last_ended, now))
 
 
 def _next(ran: Ran, now: datetime) -> str:

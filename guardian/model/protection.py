@@ -206,7 +206,9 @@ class Plan(Written):
     blackout: tuple[str, ...] = Field(
         (), description="when nothing runs, such as 'mon-fri 08:00-18:00'; what is running is interrupted and resumed"
     )
-    priority: Annotated[int, Field(ge=0, le=100)] = Field(50, description="of systems that are due, the higher is first")
+    priority: Annotated[int, Field(ge=0, le=100)] = Field(
+        50, description="of systems that are due, the higher is first"
+    )
     hooks: Hooks = Hooks()
     retention: Retention | None = None
     copy_to: tuple[Id, ...] = ()

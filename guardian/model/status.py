@@ -51,8 +51,11 @@ class Ran(Stated):
 
 
 class SourceStatus(Stated):
-    """One source and how it is protected. ``restore_point`` is the creation time of the newest good backup, ``verified``
-    that of the newest one that was proved restorable; ``medians`` are of the newest 14 backups."""
+    """One source and how it is protected.
+
+    ``restore_point`` is the creation time of the newest good backup, ``verified`` that of the newest one that was
+    proved restorable; ``medians`` are of the newest 14 backups.
+    """
 
     system: Id
     source: Id
