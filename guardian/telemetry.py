@@ -84,6 +84,11 @@ class JsonLines(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
+def told(error: GuardianError) -> str:
+    """An error and its hint as one line of a log."""
+    return f"{error.message}. {error.hint}" if error.hint else error.message
+
+
 def unexpected(error: Exception) -> GuardianError:
     """A fault of our own as an error that may be shown and put on record; its traceback goes to the log."""
     log().info("unexpected error", exc_info=error)
@@ -98,4 +103,4 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-__all__ = ["Console", "JsonLines", "bound", "configure", "hide", "log", "redact", "unexpected"]
+__all__ = ["Console", "JsonLines", "bound", "configure", "hide", "log", "redact", "told", "unexpected"]

@@ -137,7 +137,7 @@ class Books:
 
     def _fails(self, error: Unavailable) -> None:
         if self.trouble is None:
-            telemetry.log("agent").warning("%s", f"{error.message} {error.hint}".strip())
+            telemetry.log("agent").warning("%s", telemetry.told(error))
         self.trouble = error
 
 

@@ -137,7 +137,7 @@ class Agent:
             self._log_trouble = None
         except GuardianError as error:
             if self._log_trouble is None:
-                telemetry.log("agent").error("%s", f"{error.message} {error.hint}".strip())
+                telemetry.log("agent").error("%s", telemetry.told(error))
             self._log_trouble = reason("log-unwritable", why=error.message)
 
     def _say_cycle(self) -> None:

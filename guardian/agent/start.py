@@ -127,7 +127,7 @@ def _log(node: Node) -> Log | None:
     try:
         return node.read_log()
     except EvidenceInvalid as error:
-        telemetry.log("agent").warning("%s", f"{error.message} {error.hint}".strip())
+        telemetry.log("agent").warning("%s", telemetry.told(error))
         return None
 
 

@@ -84,7 +84,7 @@ def outcome_of(error: GuardianError) -> JobResult:
     names: dict[type[GuardianError], JobOutcome] = {Interrupted: "interrupted", Skipped: "skipped"}
     outcome = names.get(type(error), "failed")
     if outcome == "failed":
-        telemetry.log("work").warning("%s", f"{error.message} {error.hint}".strip())
+        telemetry.log("work").warning("%s", telemetry.told(error))
     severity: Severity = "critical" if outcome == "failed" else "info"
     return JobResult(outcome=outcome, exit_code=int(error.exit_code), reasons=(reason(error.code, severity),))
 

@@ -9,6 +9,7 @@ from guardian.cli.render import human_bytes, table, visible
 from guardian.cli.sentences import outcome, sentence
 from guardian.errors import ExitCode
 from guardian.i18n import N_, _
+from guardian.model.reason import reason
 from guardian.model.status import HostStatus, JobNow, Ran, SourceStatus, Verdict
 
 VERDICTS: Final[dict[Verdict, str]] = {
@@ -101,8 +102,9 @@ def _job(job: JobNow, now: datetime) -> tuple[str, ...]:
     done = human_bytes(job.done) if job.done else ""
     if job.done and job.total:
         done = f"{done} / {human_bytes(job.total)} ({min(100, 100 * job.done // job.total)} %)"
-    begun = _ago(job.since, now) if job.state != "queued" else ""
-    return job.task, _(STATES[job.state]), _(PHASES.get(job.phase, job.phase)), done, begun
+    if job.state == "queued":
+        return job.task, _(STATES[job.state]), sentence(reason(job.phase)) if job.phase else "", "", ""
+    return job.task, _(STATES[job.state]), _(PHASES.get(job.phase, job.phase)), done, _ago(job.since, now)
 
 
 def _others(status: HostStatus, now: datetime) -> Iterator[str]:

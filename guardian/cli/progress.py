@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PHASES = {
     "probe": N_("looking"),
+    "hooks": N_("running hooks"),
     "backup": N_("backing up"),
     "confirm": N_("checking"),
     "copy": N_("copying"),
