@@ -34,5 +34,8 @@ TEXTS: dict[str, str] = {
     "rows-gone": N_("of {before} rows, {after} are left"),
     "tables-emptied": N_("{count} tables that had rows have none any more"),
     "scrambled-example": N_("for example {path}"),
+    "snapshot-suspicious": N_(
+        "snapshot {snapshot} was called suspicious when it was made: what comes back may be what an attacker left"
+    ),
     "churn-unknown": N_("it could not be found out what changed since the last clean backup ({why})"),
 }

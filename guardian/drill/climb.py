@@ -61,7 +61,11 @@ class Climb:
             checks += self._step(step, job, begun)
         if LEVELS.index(asked) > LEVELS.index(level):
             said = reason("highest-level-of-kind", "info", level=level, kind=self._kind(target))
-            checks[-1] = checks[-1].model_copy(update={"reasons": (*checks[-1].reasons, said)})
+            checks[-1] = _with(checks[-1], said)
+        if begun.newest and begun.newest.leaf_hash in self.record.past.suspicious and level not in {"D0", "D1"}:
+            # It comes back; whether it is what it should be, nobody has said yet.
+            told = reason("snapshot-suspicious", "warning", snapshot=begun.newest.receipt.snapshot_id[:12])
+            checks[-1] = _with(checks[-1], told)
         return self.record.end(begun, level, checks, tools, self._error)
 
     def _newest(self, target: Target) -> Kept | None:
@@ -194,6 +198,10 @@ class Climb:
         check, error = content.drill(job, self.opened.loaded)
         self._error = self._error or error
         return check
+
+
+def _with(check: DrillCheck, told: Reason) -> DrillCheck:
+    return check.model_copy(update={"reasons": (*check.reasons, told)})
 
 
 def _damage(error: RepositoryDamaged) -> Reason:

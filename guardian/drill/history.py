@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from guardian.drill.presence import Expectation
 from guardian.model.backup import Target
-from guardian.model.evidence import BackupReceipt, CopyReceipt, DrillResult, NoBackup, Removal, RemovalPlan
+from guardian.model.evidence import (
+    BackupReceipt,
+    CopyReceipt,
+    DrillResult,
+    NoBackup,
+    Removal,
+    RemovalPlan,
+    Suspicion,
+    SuspicionCleared,
+)
 
 if TYPE_CHECKING:
     from guardian.ledger.store import Log
@@ -47,6 +56,8 @@ class History:
     """Every snapshot that a statement calls a whole copy."""
     removed: frozenset[str] = frozenset()
     """Snapshots that retention removed, or said it was about to: none of them is missed."""
+    suspicious: frozenset[str] = frozenset()
+    """The leaf hashes of the receipts whose backups look like the trace of an attack, and were not found harmless."""
 
     def of(self, target: Target) -> tuple[Kept, ...]:
         """The receipts of ``target``."""
@@ -83,7 +94,7 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
     copies: list[tuple[CopyReceipt, str]] = []
     drills: dict[_Place, str] = {}
     failed = set()
-    removals = _Removals()
+    removals, suspicious = _Removals(), dict[str, str]()
     for entry in log.entries(start):
         heed()
         match entry.predicate:
@@ -91,6 +102,10 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
                 receipts[said.system, said.source, said.repository].append(
                     Kept(said, entry.leaf_hash.hex(), entry.index)
                 )
+            case Suspicion(receipt=str(leaf)) as said:
+                suspicious[said.snapshot_id] = leaf
+            case SuspicionCleared(harmless=True) as said:
+                suspicious = {name: leaf for name, leaf in suspicious.items() if name not in said.snapshots}
             case CopyReceipt(outcome="complete") as said:
                 copies.append((said, entry.leaf_hash.hex()))
             case NoBackup() as said:
@@ -102,7 +117,8 @@ def read(log: "Log", start: int = 0, *, heed: Callable[[], None]) -> History:
             case _:
                 pass
     ids = frozenset(said.copy_id for said, _leaf in copies if said.copy_id)
-    return History(_with_copies(receipts, copies), frozenset(failed), log.size, drills, ids, removals.all())
+    marked = frozenset(suspicious.values())
+    return History(_with_copies(receipts, copies), frozenset(failed), log.size, drills, ids, removals.all(), marked)
 
 
 class _Removals:

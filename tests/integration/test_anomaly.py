@@ -56,6 +56,10 @@ def test_an_attack_from_first_sight_to_all_clear(office: Any) -> None:
     assert (listed.code, suspicion["snapshot_id"]) == (3, run["snapshot_id"])
     good = suspicion["last_clean"]
 
+    drilled = office.guardian("verify", "app/docs", "--level", "D2")
+    assert drilled.code == 0
+    assert "snapshot-suspicious" in drilled.reasons
+
     # The next backup is compared with the last clean one as well: what is done does not become usual.
     (office.docs / "office-1" / "1.txt").write_text(words(1))
     again = office.guardian("backup", "app/docs")
