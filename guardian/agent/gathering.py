@@ -196,7 +196,7 @@ class Gathering:
             outcome: Literal["complete", "partial"] = "complete" if said.outcome == "complete" else "partial"
             place.backed_up(Point(said.snapshot_id, found.started, outcome, index), found.result.figures)
         else:
-            place.lack = Lack(found.ended, said.outcome, said.reasons, index, found.ran)
+            place.lack = Lack(found.ended, found.result.outcome, said.reasons, index, found.ran)
 
     def _copy(self, said: CopyReceipt, entry: Entry) -> None:
         here, there = (said.system, said.source, said.repository), (said.system, said.source, said.to)

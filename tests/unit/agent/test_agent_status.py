@@ -182,6 +182,8 @@ def test_a_run_or_a_slot_without_a_backup_that_only_the_log_knows(
     log.append(stating.lack(1, protected))
     assert told(see(protected)) == {"last-run-failed": "warning"}
     slot = rfc3339(protected)
+    log.append(stating.lack(2, protected, reason("interrupted"), slot=slot))
+    assert told(see(protected)) == {}, "who was stopped did not fail, and goes on"
     log.append(stating.lack(2, protected, reason("slot-unattended"), slot=slot, run_id=left_out(BACKUP, slot)))
     assert told(see(protected)) == {"last-slot-missed": "warning"}
 
