@@ -1,13 +1,15 @@
 """``guardian posture``: how storage is set up, what it lets a thief of our credentials do, how long it is locked."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from guardian.cli.options import Session, verb
-from guardian.errors import ExitCode, GuardianError
+from guardian.clock import rfc3339
+from guardian.errors import ExitCode, GuardianError, UsageError
 from guardian.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ RESULTS = {
 
 
 class _Verbs(click.Group):
-    """``guardian posture [REPOSITORY]...`` looks; the words ``policy`` and ``extend`` are verbs of their own."""
+    """``guardian posture [REPOSITORY]...`` looks; other words are verbs of their own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Where no verb of ours comes first, ``look`` is meant."""
@@ -128,6 +130,67 @@ def extend(session: Session, repositories: tuple[str, ...], margin: float | None
         lines=tuple(line for key, one in done for line in _extended_lines(key, one)),
     )
     return render.show(session, report)
+
+
+@posture.command(
+    help=_(
+        "Write a repository down as it was at a moment, from the older versions that its bucket kept.\n\n"
+        "What was overwritten, deleted or added since is as if it had not happened."
+    )
+)
+@click.argument("repository")
+@click.option("--as-of", "moment", required=True, metavar="TIME", help=_("Such as 2026-11-23T12:00:00Z."))
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help=_("A directory that does not exist yet, or is empty."),
+)
+@verb
+def recover(session: Session, repository: str, moment: str, target: Path) -> int:
+    """Bring a repository back from before an attack, and say what came."""
+    from guardian.backup.past import bring_back
+    from guardian.cli import frame, render, verdict
+
+    when = _moment(moment)
+    with frame.node(session) as node:
+        found = bring_back(node, repository, when, target.absolute())
+    line = _("{repository}: {objects} objects, {bytes}, {snapshots} snapshot(s) as of {moment} in {path}").format(
+        repository=repository,
+        objects=found.objects,
+        bytes=render.human_bytes(found.bytes),
+        snapshots=found.snapshots,
+        moment=moment,
+        path=render.visible(str(found.target)),
+    )
+    good = found.snapshots > 0 and not found.reasons
+    report = render.Report(
+        schema="guardian.recovery/v1",
+        outcome="complete" if good else "failed",
+        exit_code=ExitCode.OK if good else ExitCode.BAD_ANSWER,
+        body={
+            "repository": repository,
+            "as_of": rfc3339(when),
+            "target": str(found.target),
+            "objects": found.objects,
+            "bytes": found.bytes,
+            "snapshots": found.snapshots,
+            "reasons": verdict.reasons_document(found.reasons),
+        },
+        lines=(line, *verdict.reason_lines(found.reasons)),
+    )
+    return render.show(session, report)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(_("that is not a time"), _("Write it as 2026-11-23T12:00:00Z.")) from None
+    if moment.tzinfo is None:
+        raise UsageError(_("a time needs its zone"), _("Write it as 2026-11-23T12:00:00Z or …+08:00."))
+    return moment
 
 
 @posture.command(help=_("Print the exact rights that a role needs on a bucket, for the storage's access control."))

@@ -230,6 +230,7 @@ SENTENCES: dict[str, str] = {
     "locks-lapsed": N_("{count} objects that live snapshots need are not locked any more, the first is {first}"),
     "locks-ending": N_("the locks of {count} objects that live snapshots need end soon, the first at {until}"),
     "object-locks-unreadable": N_("the locks of {count} objects could not be read: {why}"),
+    "object-not-brought-back": N_("the object {object} did not come back as it was ({why})"),
     "locks-not-looked-at": N_("the locks of what live snapshots need could not be looked at ({why})"),
     "locks-not-extended": N_("the locks of {count} objects could not be extended ({why}), the first is {first}"),
     # what the doctor found

@@ -191,11 +191,18 @@ def test_history_outlives_a_thief_and_even_the_owner(host: Host, tmp_path: Path)
 
 def test_with_restic_alone_it_comes_back_too(host: Host, tmp_path: Path) -> None:
     """The view of the past, written down into an empty directory, is a repository like any other."""
-    with host.past() as reader:
-        for name, size in reader.list(""):
-            path = tmp_path / "repository" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(reader.read(name, 0, size))
+    target = tmp_path / "repository"
+    moment = host.moment.isoformat()
+    said = host.site.guardian("posture", "recover", "main", "--as-of", moment, "--to", target)
+    assert (said.code, said.json["snapshots"], said.json["reasons"]) == (0, 1, []), said
+    assert not (target / "guardian-canary").exists()
+    assert host.site.guardian("posture", "recover", "main", "--as-of", moment, "--to", target).code == 2
+    for bad in ("yesterday", "2026-11-23T12:00:00"):
+        assert host.site.guardian("posture", "recover", "main", "--as-of", bad, "--to", tmp_path / "no").code == 2
+    # As it is now, and as it was before there was anything: neither is a repository that one could use.
+    for when in ("2001-01-01T00:00:00Z", datetime.now(UTC).isoformat()):
+        said = host.site.guardian("posture", "recover", "main", "--as-of", when, "--to", tmp_path / when[:4])
+        assert (said.code, said.json["snapshots"]) == (3, 0), said
     password = str(host.site.state / "keys" / "main.password")
     for arguments in (("check", "--read-data"), ("restore", "latest", "--target", str(tmp_path / "back"))):
         argv = ["restic", "--no-cache", "-r", str(tmp_path / "repository"), "-p", password, *arguments]
