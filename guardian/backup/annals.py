@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Final
 
 from guardian.backup.retention import Point
+from guardian.backup.suspicion import is_marked
 from guardian.ledger.store import Log
 from guardian.model.backup import RunOutcome, Snapshot
 from guardian.model.evidence import (
@@ -181,6 +182,8 @@ class _Reading:
 
     def _backup(self, said: BackupReceipt) -> None:
         annals, here = self.annals, said.repository == self.annals.key
+        if is_marked(said):  # a crash may have come before the statement that says so as well
+            annals.suspected.setdefault((said.system, said.source), set()).add(said.snapshot_id)
         if said.snapshot_id in self._originals:
             annals.trees[said.snapshot_id] = said.tree_id
             self._outcomes[said.snapshot_id] = said.outcome

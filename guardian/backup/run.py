@@ -62,10 +62,10 @@ def back_up(node: Node, target: Target, slot: datetime | None = None) -> Attempt
         if isinstance(log, Log):
             try:
                 index = record(attempt, log, result)
-                _mark(attempt, log, result, index)
             except EntryTooLarge as too_large:  # what the log does not know was no backup, and that it must know
                 result, error = Result("failed", (reason(too_large.code),), result.snapshot), too_large
                 index = record(attempt, log, result)
+            _mark(attempt, log, result, index)
         if result.snapshot is not None and index is not None:
             settle(attempt.folder, attempt.intent)
         else:

@@ -18,7 +18,7 @@ def suspicions() -> None:
     """Verbs about suspicious backups."""
 
 
-@suspicions.command("list", help=_("List suspicious backups that nobody has cleared, and the last clean point."))
+@suspicions.command("list", help=_("List suspicious backups and the last clean ones."))
 @click.argument("selectors", nargs=-1, metavar="[SYSTEM[/SOURCE]]...")
 @verb
 def list_(session: Session, selectors: tuple[str, ...]) -> int:
@@ -41,7 +41,7 @@ def list_(session: Session, selectors: tuple[str, ...]) -> int:
     )
 
 
-@suspicions.command(help=_("Clear a source: retention goes on, and backups are judged by what is usual again."))
+@suspicions.command(help=_("Say what it was; retention goes on."))
 @click.argument("selector", metavar="SYSTEM/SOURCE")
 @click.option("--reason", "why", required=True, metavar="TEXT", help=_("What was found; it goes into the signed log."))
 @click.option(
