@@ -27,7 +27,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """A run, or a slot, that brought no backup. ``outcome`` is ``interrupted`` for a run that was stopped or cut off."""
+    """A run, or a slot, that brought no backup. ``outcome`` is ``interrupted`` for one that was stopped or cut off."""
 
     at: datetime
     outcome: str

@@ -170,7 +170,7 @@ class Cutting:
         self.journal.stated(*values)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_nothing_is_told_twice_or_never_wherever_it_is_cut_off(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, clock: Any, said: Any, stating: Any
