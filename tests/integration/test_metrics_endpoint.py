@@ -204,6 +204,7 @@ def test_more_connections_than_there_is_room_for_are_turned_away(start: Start, m
     with socket.create_connection(("127.0.0.1", server.port)) as one_more:
         one_more.settimeout(20)
         assert one_more.recv(1) == b""
+    assert len(server.limits.open) == 5  # it was not the deadline
     for client in clients:
         client.close()
     wait_until(lambda: not server.limits.open)
@@ -213,8 +214,8 @@ def test_more_connections_than_there_is_room_for_are_turned_away(start: Start, m
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
-        (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", b"431"),
-        (b"x" * 20_000, b"431"),
+        (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", b"431"),
+        (b"x" * 9000, b"431"),
         (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"400"),
         (b"GET metrics HTTP/1.1\r\n\r\n", b"400"),
         (b"GET /metrics HTTP/2\r\n\r\n", b"400"),
@@ -239,8 +240,8 @@ def test_hostile_requests_are_answered_once_and_closed(start: Start, sent: bytes
                 answer += chunk
         except ConnectionResetError:
             pass  # what it had still to say was not read
-    assert answer.startswith(b"HTTP/1.1 " + code) or (code == b"431" and not answer)
-    assert answer.count(b"HTTP/1.1") <= 1
+    assert answer.startswith(b"HTTP/1.1 " + code)
+    assert answer.count(b"HTTP/1.1") == 1
     assert ask(server)[0] == 200
 
 
@@ -387,6 +388,7 @@ def test_users(start: Start, site: Callable[[str], Path]) -> None:
         assert ask(server, headers={"Authorization": odd})[0] == 401
     for _again in range(3):
         assert LINE in ask(server, headers=basic("prometheus", PASSWORD))[2]
+    assert ask(server, headers=basic("prometheus", "guess"))[0] == 401
 
 
 def test_a_password_that_was_good_is_good_no_more_when_the_file_says_so(
