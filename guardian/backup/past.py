@@ -26,7 +26,7 @@ _NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What lies in ``target`` now; ``snapshots`` of the objects are such. ``reasons`` name what was damaged and left out."""
+    """What lies in ``target`` now, ``snapshots`` among it. ``reasons`` name what was damaged and left out."""
 
     target: Path
     objects: int
