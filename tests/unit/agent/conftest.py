@@ -1,5 +1,7 @@
 """What the agent's tests share: a clock that is set by hand, and statements about backups and drills."""
 
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,6 +110,14 @@ def clock() -> SetClock:
 @pytest.fixture
 def stating() -> Stating:
     return Stating()
+
+
+@pytest.fixture
+def quick() -> Iterator[Path]:
+    """A folder in memory, where there is one: every commit is synced, which disks take their time for."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -213,9 +213,9 @@ def test_many_threads_take_turns(tmp_path: Path) -> None:
         assert [len(journal.slot_ends(name, 100)) for name in names] == [10] * 8
 
 
-def test_what_is_old_is_thinned_out_and_what_counts_stays(tmp_path: Path) -> None:
+def test_what_is_old_is_thinned_out_and_what_counts_stays(quick: Path) -> None:
     clock = Moved()
-    with Journal.open(tmp_path, clock) as journal:
+    with Journal.open(quick, clock) as journal:
         for number in range(300):
             clock.at = slot(number)
             journal.end(journal.begin(BACKUP.key, slot(number)), result("complete"))
@@ -232,9 +232,9 @@ def test_what_is_old_is_thinned_out_and_what_counts_stays(tmp_path: Path) -> Non
         assert not journal.thin()
 
 
-def test_an_agent_that_runs_for_years_thins_it_out_by_itself(tmp_path: Path) -> None:
+def test_an_agent_that_runs_for_years_thins_it_out_by_itself(quick: Path) -> None:
     clock = Moved()
-    with Journal.open(tmp_path, clock) as journal:
+    with Journal.open(quick, clock) as journal:
         for day in range(600):
             clock.at = START + timedelta(days=day)
             journal.end(journal.begin(BACKUP.key, clock.at), result("complete"))

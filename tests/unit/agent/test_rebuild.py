@@ -169,8 +169,8 @@ def test_an_attempt_the_log_knows_the_end_of_is_ended_so(tmp_path: Path, clock: 
     journal, slot = Journal.open(tmp_path, clock), clock.at
     journal.begin(BACKUP.key, slot)
     clock.sleep(60)
-    for number in range(300):  # many other entries since
-        log.append(stating.receipt(number + 9, clock.at, source="other"))
+    others = (stating.receipt(number + 9, clock.at, source="other") for number in range(300))
+    log.append_many((other, ()) for other in others)
     log.append(stating.receipt(1, clock.at, slot))
     log.append(stating.receipt(2, clock.at + HOUR))
     remarks = rebuild.settle(journal, log)
