@@ -78,21 +78,12 @@ class Points:
     def receipts(self, points: Iterable[tuple[str, datetime]], **changes: Any) -> None:
         """Say in the log that these snapshots are backups."""
         with self.node.log() as log:
-            log.append_many(
-                (
-                    self.model.model_copy(
-                        update={
-                            "snapshot_id": one,
-                            "run_id": uuid4().hex,
-                            "started": rfc3339(time),
-                            "ended": rfc3339(time),
-                            **changes,
-                        }
-                    ),
-                    [("snapshot", one)],
-                )
-                for one, time in points
-            )
+            newest = self.node.heads(log).latest(self.model.system, self.model.source, self.key)
+            previous = newest.leaf_hash.hex() if newest else None
+            for one, time in points:
+                at = {"started": rfc3339(time), "ended": rfc3339(time), "previous": previous}
+                said = self.model.model_copy(update={"snapshot_id": one, "run_id": uuid4().hex, **at, **changes})
+                previous = log.append(said, [("snapshot", one)]).leaf_hash.hex()
 
     def backups(self, times: Iterable[datetime], **changes: Any) -> list[str]:
         """Restore points with a receipt, at ``times``; their ids."""
