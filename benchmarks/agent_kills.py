@@ -9,10 +9,12 @@ left alone for a while, asked to end, and everything is held against everything 
 
 import argparse
 import importlib.util
+import json
 import os
 import random
 import secrets
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -139,14 +141,25 @@ def judge(host: Any, tally: Counter[str]) -> int:
     if backed.code != 0:
         faults.append(f"a backup by hand ends with {backed.code}: {sorted(backed.reasons)}")
     for name in ("main", "other"):
-        locks = list((Path(host.config["repositories"][name]["url"]) / "locks").iterdir())
-        if locks:
-            faults.append(f"{len(locks)} locks are left in {name}")
+        faults += [f"a lock is left in {name}: {whose}" for whose in left(host, name)]
     print(yaml.safe_dump(dict(tally), sort_keys=False).rstrip())
     print(f"receipts in the log: {len(receipts)}, of them for a slot: {sum(slots.values())}")
     print(f"statements of no backup: {len(agents.entries(host, 'no-backup'))}")
     print("\n".join(f"FAULT: {fault}" for fault in faults) or "nothing lost, no stale lock, journal and log agree")
     return int(bool(faults) or tally["exit code of the last agent"] != 0)
+
+
+def left(host: Any, name: str) -> list[str]:
+    """The locks in a repository: when, by which process, and what that number is now."""
+    found = []
+    url = host.config["repositories"][name]["url"]
+    for lock in (Path(url) / "locks").iterdir():
+        password = host.state / "keys" / f"{name}.password"
+        env = {**host.env(), "RESTIC_PASSWORD_FILE": str(password), "RESTIC_REPOSITORY": url}
+        argv = ["restic", "--no-cache", "--no-lock", "cat", "lock", lock.name]
+        said = json.loads(subprocess.run(argv, env=env, capture_output=True, check=True).stdout)
+        found.append(f"{said['time']}, process {said['pid']}, now {agents.argv(said['pid'])[:3]}")
+    return found
 
 
 def agree(host: Any, system: str, source: str, receipts: list[Any]) -> list[str]:
