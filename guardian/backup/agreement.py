@@ -4,6 +4,7 @@ Both are asked about everything that bears the source's tags, forged snapshots a
 how to reckon. What is removed is then reckoned among those with a receipt alone.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,13 +42,17 @@ def disagreements(
 
 
 def compare(answer: Answer, points: Sequence[Point], rules: Rules) -> tuple[Reason, ...]:
-    """How ``answer`` differs from what we reckon of ``points``. Pure."""
-    looked_at = {point.id for point in points}
-    if strange := answer.considered ^ looked_at:
+    """How ``answer`` differs from what we reckon of ``points``. Pure.
+
+    Of points with one time, which only a forger makes, it is chance which of them restic takes: they count as one.
+    """
+    looked_at = {point.id: point.time for point in points}
+    if strange := answer.considered ^ looked_at.keys():
         theirs, mine = len(answer.considered), len(looked_at)
         return (reason("retention-disagree-list", count=len(strange), restic=theirs, ours=mine),)
     ours = keep(points, rules.policy, rules.now, keeps_oldest=rules.keeps_oldest).removed
-    if differing := answer.remove ^ set(ours):
+    differing = answer.remove ^ ours.keys()
+    if Counter(looked_at[one] for one in answer.remove) != Counter(looked_at[one] for one in ours):
         counts, one = (len(answer.remove), len(ours)), min(differing)
         return (reason("retention-disagree", count=len(differing), snapshot=one, restic=counts[0], ours=counts[1]),)
     return ()

@@ -40,7 +40,7 @@ def filled(initialised: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     minutes = {chance.randrange(0, 60 * 24 * reach) for reach in (1, 3, 30, 400, 1500) for _ in range(17)}
     minutes |= {-60 * 24 * 3, -60 * 24 * 40}
     times = [(now - timedelta(minutes=ago, seconds=30)).astimezone(chance.choice(ZONES)) for ago in sorted(minutes)]
-    for time in times:
+    for time in [*times, *times[5:60:7]]:  # some come twice, as a forger may have it
         points.snapshot(time)
     listed = points.node.restic("main").snapshots().snapshots
     return points, [Point(s.id, s.time) for s in listed if set(tags_of(DOCS)) <= set(s.tags)]
