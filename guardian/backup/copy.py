@@ -20,7 +20,7 @@ from guardian.backup.recover import recover
 from guardian.backup.replica import Replica, replica
 from guardian.clock import rfc3339
 from guardian.config.loaded import ResolvedRepository
-from guardian.errors import GuardianError, Interrupted, SnapshotMissing
+from guardian.errors import GuardianError, Interrupted, RepositoryDamaged, SnapshotMissing
 from guardian.ledger.store import Log
 from guardian.model.backup import RunOutcome, Snapshot, Target
 from guardian.model.events import Phase, Progress
@@ -74,6 +74,7 @@ class _Run:
     _done: set[int] = field(default_factory=set)
     """Points (by their number in the log) that this run found whole, or gone."""
     _gone: int = 0
+    _damaged: int = 0
     _entry: int | None = None
     _added: int | None = None
     _version: str = "-"
@@ -143,18 +144,27 @@ class _Run:
 
     def _part(self, asked: Sequence[Point], batch: Sequence[Point], between: tuple[Access, Restic, Restic]) -> None:
         access, there, source = between
-        error = None
-        if asked:
-            self.node.report(Phase("copy", self.target.ref))
-            error = copy(there, access, [point.receipt.snapshot_id for point in asked], self._progress).error
-        self.node.report(Phase("confirm", self.target.ref))
+        error = self._copy(asked, access, there)
         missing = self._look(batch)
+        while missing and isinstance(error, RepositoryDamaged) and self._damaged < _PATIENCE:
+            # restic ends at the first one it cannot read whole; those behind it may well be.
+            self._damaged += 1
+            snapshot = missing[0].receipt.snapshot_id
+            self._fail(missing[0], (reason("copy-damaged", snapshot=snapshot, detail=error.message[:300]),))
+            error = self._copy(missing[1:], access, there)
+            missing = self._look(missing[1:])
         if error is not None and not (missing and isinstance(error, SnapshotMissing)):
             raise error
         if missing:
             left = {snapshot.id for snapshot in source.snapshots(cache=False).snapshots}
             for point in missing:
                 self._unlisted(point, gone=point.receipt.snapshot_id not in left)
+
+    def _copy(self, points: Sequence[Point], access: Access, there: Restic) -> GuardianError | None:
+        if not points:
+            return None
+        self.node.report(Phase("copy", self.target.ref))
+        return copy(there, access, [point.receipt.snapshot_id for point in points], self._progress).error
 
     def _progress(self, done: int, total: int) -> None:
         self.node.report(Progress(done, total, "entries"))
@@ -164,6 +174,9 @@ class _Run:
     def _look(self, batch: Sequence[Point]) -> list[Point]:
         """Sign for what lies there whole, and for what does not; those that are not there at all."""
         assert self._replica is not None  # noqa: S101  go() has opened it
+        if not batch:
+            return []
+        self.node.report(Phase("confirm", self.target.ref))
         copies = by_original(self._replica.snapshots())
         found = {point.index: candidates(point, copies) for point in batch}
         flaws = self._replica.flaws([snapshot for some in found.values() for snapshot in some])
@@ -269,6 +282,8 @@ class _Run:
 
 
 _NAMED = 5
+_PATIENCE = 3
+"""Restore points that cannot be read whole, after which a run gives up: each costs a start of restic."""
 
 
 def _altered(point: Point, listed: Iterable[Snapshot]) -> Reason:

@@ -76,6 +76,7 @@ SENTENCES: dict[str, str] = {
         "restic, then copy again"
     ),
     "copy-forged": N_("snapshot {snapshot} calls itself the copy of {original} and holds something else"),
+    "copy-damaged": N_("snapshot {snapshot} could not be copied whole: {detail}"),
     "copy-source-gone": N_("snapshot {snapshot} went away while it was to be copied"),
     "copy-unstated": N_("snapshot {snapshot} is a copy of {original} that was not looked into yet"),
     "copy-unstated-more": N_("{count} more copies were not looked into yet"),

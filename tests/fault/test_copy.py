@@ -242,10 +242,20 @@ def test_the_newest_snapshot_is_damaged(host: Any) -> None:
 def test_a_damaged_pack_in_the_source_is_no_whole_copy(host: Any, staging: Any) -> None:
     staging.flip(host.data_pack())
     said = host.site.guardian("copy")
-    assert (said.code, said.json["copies"][0]["copied"]) == (4, 0), said
-    assert [(s["outcome"], s["copy_id"]) for s in statements(host)] == [("failed", None)]
+    assert (said.code, said.json["outcome"], "copy-damaged" in said.reasons) == (3, "failed", True), said
+    assert [(s["outcome"], s["copy_id"]) for s in statements(host)] == [("failed", None)] * 2
     staging.flip(host.data_pack())
     good(host, 2)
+
+
+def test_a_damaged_point_does_not_keep_the_others_from_being_copied(host: Any, staging: Any) -> None:
+    first = host.snapshot_file(0).stat().st_mtime_ns
+    for pack in (one for one in host.objects("data") if one.stat().st_mtime_ns > first):
+        staging.flip(pack)  # what the newest backup added
+    shutil.rmtree(host.site.state / "cache")
+    said = host.site.guardian("copy")
+    assert (said.code, said.json["outcome"], "copy-damaged" in said.reasons) == (3, "partial", True), said
+    assert [s["outcome"] for s in statements(host)] == ["failed", "complete"]
 
 
 def test_a_pack_lost_in_the_target_is_found_before_it_is_called_a_copy(host: Any) -> None:
