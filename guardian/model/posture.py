@@ -38,7 +38,7 @@ class BucketFact(Stated):
 
 
 class Trial(Stated):
-    """One thing that was tried with the credentials of backups. ``why``: the storage's code, or what stood in the way."""
+    """One thing that was tried with the credentials of backups. ``why``: the storage's code, or what was in the way."""
 
     what: TrialName
     result: TrialResult
@@ -58,7 +58,7 @@ class Locked(Stated):
     unlocked: int = 0
     ending: int = 0
     unreadable: int = 0
-    margin_days: float = Field(0, description="how long before its end a lock is to be extended")
+    margin_days: float = Field(0, description="how long before its end a lock is told of")
 
 
 class RepositoryPosture(Predicate):
