@@ -7,6 +7,7 @@ one stays small. Signals: SIGHUP reads the configuration anew, SIGTERM and SIGIN
 import logging
 import queue
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Agent:
         self._started = clock.now()
         self._signals: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._ending = False
+        self._changing = threading.Lock()
         self._told = ""
         self._log_trouble: Reason | None = None
 
@@ -122,12 +124,20 @@ class Agent:
 
     def look(self) -> datetime | None:
         """Look at everything once, pay what is owed to the log, say what goes on; when to look next at the latest."""
+        self._follow_zone()
         wake = self.looker.once()
         self._pay()
         self.extras.beat()
         self._say_cycle()
         self.manner.notifier.alive()
         return wake
+
+    def _follow_zone(self) -> None:
+        with self._changing:
+            before, self.force = self.force, reload.in_this_zone(self.force)
+        if self.force is not before:
+            zone = str(zone_of(self.force.loaded))
+            telemetry.log("agent").warning("%s", _("schedules go by {zone} from now on").format(zone=zone))
 
     def _pay(self) -> None:
         """Put slots that nobody ran into the log. What the log cannot take now stays owed."""
@@ -196,7 +206,8 @@ class Agent:
         """Read the configuration anew: it is in force from now on, or refused whole."""
         log, notifier = telemetry.log("agent"), self.manner.notifier
         notifier.reloading(self.clock)
-        before, self.force = self.force, reload.renewed(self.force, self.clock)
+        with self._changing:
+            before, self.force = self.force, reload.renewed(self.force, self.clock)
         if self.force.problem:
             log.error("%s", _("the new configuration is refused: {why}").format(why=self.force.problem))
         else:

@@ -1,10 +1,11 @@
 """The configuration in force, and how another one takes its place: whole, or not at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from guardian.agent.tasks import Planned, planned
+from guardian import telemetry
+from guardian.agent.tasks import Planned, planned, zone_of
 from guardian.clock import Clock
 from guardian.config.load import Loaded, load
 from guardian.errors import ConfigError, GuardianError
@@ -41,8 +42,16 @@ def renewed(now: InForce, clock: Clock) -> InForce:
         return InForce(loaded, planned(loaded), clock.now())
     except GuardianError as error:
         return InForce(now.loaded, now.planned, now.since, _told(error))
-    except OSError as error:
-        return InForce(now.loaded, now.planned, now.since, str(error))
+    except Exception as fault:  # noqa: BLE001  whatever stands there must not end an agent that has a good one
+        return InForce(now.loaded, now.planned, now.since, telemetry.unexpected(fault).message)
+
+
+def in_this_zone(now: InForce) -> InForce:
+    """The same in the zone this host lives in now: an administrator may have changed it. Itself when nobody has."""
+    zone = zone_of(now.loaded)
+    if all(str(one.rhythm.zone) == str(zone) for one in now.planned):
+        return now
+    return replace(now, planned=planned(now.loaded, zone))
 
 
 def _same_agent(old: Loaded, new: Loaded) -> None:

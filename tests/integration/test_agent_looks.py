@@ -156,3 +156,15 @@ def test_draining_begins_nothing(site: Any, agents: Any) -> None:
         agent.look()
         assert running(agent) == []
         assert agent.view.status().agent.draining
+
+
+def test_schedules_follow_the_zone_of_the_host(site: Any, agents: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    agents.planned(site, "daily at 05:00")
+    monkeypatch.setenv("TZ", "UTC")
+    with by_hand(site, Set(DAY + timedelta(hours=6))) as agent:
+        agent.looker.draining = True
+        agent.look()
+        assert agent.looker.seen.decisions["backup:app/docs"].wake == DAY + timedelta(days=1, hours=5)
+        monkeypatch.setenv("TZ", "Asia/Shanghai")
+        agent.look()
+        assert agent.looker.seen.decisions["backup:app/docs"].wake == DAY + timedelta(hours=21)
