@@ -189,7 +189,7 @@ def test_an_impossible_clock(host: Any, agents: Any, year: int) -> None:
 
 def test_a_week_without_storage_ends_without_a_stampede(host: Any, agents: Any) -> None:
     sources = {
-        f"s{number}": {"kind": "files", "paths": [str(host.docs / "deep")], "allow_empty": True} for number in range(5)
+        f"s{number}": {"kind": "files", "paths": [str(host.docs / "deep")], "allow_empty": True} for number in range(3)
     }
     host.config["systems"]["app"]["sources"] = sources
     agents.planned(host, "daily at 03:17", concurrency=2)
