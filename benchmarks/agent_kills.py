@@ -154,6 +154,8 @@ def left(host: Any, name: str) -> list[str]:
     found = []
     url = host.config["repositories"][name]["url"]
     for lock in (Path(url) / "locks").iterdir():
+        if len(lock.name) != 64:
+            continue  # half a file of a restic that was killed while it wrote it: no lock, and no restic minds it
         password = host.state / "keys" / f"{name}.password"
         env = {**host.env(), "RESTIC_PASSWORD_FILE": str(password), "RESTIC_REPOSITORY": url}
         argv = ["restic", "--no-cache", "--no-lock", "cat", "lock", lock.name]
