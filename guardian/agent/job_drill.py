@@ -1,4 +1,4 @@
-"""The agent's drills: one source, one level, as ``guardian verify`` does them."""
+"""The agent's drills: one source or its copy, one level, as ``guardian verify`` does them."""
 
 from typing import Final, cast
 
@@ -28,7 +28,10 @@ def work(node: Node, order: Order) -> JobResult:
         return JobResult(outcome="skipped", exit_code=int(ExitCode.SKIPPED), reasons=(why,))
     asked = node.loaded.config.verify
     options = Options(level=level, confidence=asked.confidence, max_loss=asked.max_loss)
-    (drill,) = verify(node, node.loaded.targets((f"{order.task.system}/{order.task.source}",)), options)
+    (target,) = node.loaded.targets((f"{order.task.system}/{order.task.source}",))
+    if order.task.target is not None:
+        target = node.loaded.within(target, order.task.target)
+    (drill,) = verify(node, (target,), options)
     outcome, code = _ENDS[drill.outcome]
     if isinstance(drill.error, Interrupted):
         outcome = "interrupted"

@@ -186,7 +186,12 @@ class _View:
 
     def _drills_of(self, target: Target) -> Iterator[Planned]:
         for one in self.sight.planned:
-            if one.task.kind == "drill" and (one.task.system, one.task.source) == (target.system, target.source):
+            task = one.task
+            if task.kind == "drill" and (task.system, task.source, task.repository) == (
+                target.system,
+                target.source,
+                target.key,
+            ):
                 yield one
 
     def _as_far(self, level: str, target: Target) -> str:
@@ -197,17 +202,23 @@ class _View:
     def drills(self) -> Iterator[DrillStatus]:
         """Every level that is planned for a source, or that a drill said something of."""
         for target in self.sight.loaded.targets():
-            words = (self._protected(target) or Protected()).drills
-            levels = dict.fromkeys([*(one.task.level or "" for one in self._drills_of(target)), *sorted(words)])
-            for level in levels:
-                yield self._drill(target, level, words.get(self._as_far(level, target)))
+            yield from self._drilled(target)
 
-    def _drill(self, target: Target, level: str, word: Drilled | None) -> DrillStatus:
+    def _drilled(self, place: Target, key: str = "") -> Iterator[DrillStatus]:
+        """The drills of a backup, or of its copy in the repository ``key``."""
+        words = (self._protected(place) or Protected()).drills
+        levels = dict.fromkeys([*(one.task.level or "" for one in self._drills_of(place)), *sorted(words)])
+        for level in levels:
+            task = f"drill:{level}:{place.ref}" + (f":{key}" if key else "")
+            yield self._drill(place, (level, task), words.get(self._as_far(level, place)))
+
+    def _drill(self, target: Target, what: tuple[str, str], word: Drilled | None) -> DrillStatus:
+        level, task = what
         return DrillStatus(
             system=target.system,
             source=target.source,
             level=level,
-            ran=self.ran(f"drill:{level}:{target.ref}"),
+            ran=self.ran(task),
             last_pass=_text(word.last_pass) if word else None,
             outcome=word.outcome if word else None,
             rto_seconds=word.rto_seconds if word else None,
@@ -229,6 +240,9 @@ class _View:
                     ran=self.ran(f"copy:{target.ref}:{repository.key}"),
                     restore_point=_text(known.good.at) if known.good else None,
                     behind=self._behind(target, known),
+                    verified=_text(known.proof.at) if known.proof else None,
+                    verified_level=known.proof.level if known.proof else None,
+                    drills=tuple(self._drilled(there, there.key)),
                 )
 
     def _behind(self, target: Target, copy: Protected) -> int | None:

@@ -64,10 +64,7 @@ class _Plans:
                 backup = self._backup(target, plan, plan.schedule)
                 yield backup
                 yield from self._copies(target, backup)
-            for level, cadence in plan.drills.items():
-                task = _task(target, "drill", f"drill:{level}:{target.ref}", level=level)
-                rhythm = self._rhythm(task.key, cadence, plan)
-                yield Planned(task, rhythm, plan.priority - _AFTER_BACKUPS, plan.enabled)
+            yield from self._drills(target, plan)
 
     def of_repositories(self) -> Iterator[Planned]:
         """Maintenance of every repository in use, and a look at those in buckets."""
@@ -96,6 +93,17 @@ class _Plans:
             task = _task(target, "copy", key, to=repository.key)
             # By the very rhythm of its backup: every slot of the one has its slot of the other.
             yield replace(backup, task=task, after=backup.task.key)
+
+    def _drills(self, target: Target, plan: Plan) -> Iterator[Planned]:
+        """Of the backup itself and of each of its copies, which are drilled like the first."""
+        for level, cadence in plan.drills.items():
+            tasks = [_task(target, "drill", f"drill:{level}:{target.ref}", level=level)]
+            for there in self.loaded.copied(target) if level != "K" else ():
+                key = f"drill:{level}:{target.ref}:{there.key}"
+                tasks.append(_task(there, "drill", key, level=level, to=there.key))
+            for task in tasks:
+                rhythm = self._rhythm(task.key, cadence, plan)
+                yield Planned(task, rhythm, plan.priority - _AFTER_BACKUPS, plan.enabled)
 
     def _repository(self, kind: JobKind, repository: ResolvedRepository, cadence: str) -> Planned:
         task = Task(key=f"{kind}:{repository.key}", kind=kind, repository=repository.key)

@@ -136,7 +136,8 @@ def _of_drill(said: DrillResult, index: int) -> Trace:
     figures = {"rto_seconds": said.rto_seconds, "rpo_seconds": said.rpo_seconds}
     measured = {name: value for name, value in figures.items() if value is not None}
     result = JobResult(outcome=outcome, exit_code=int(code), reasons=reasons[:20], entry=index, figures=measured)
-    return Trace(f"drill:{said.level}:{said.system}/{said.source}", when(said.started), when(said.ended), result)
+    key = f"drill:{said.level}:{said.system}/{said.source}" + (f":{said.repository}" if said.copy_of else "")
+    return Trace(key, when(said.started), when(said.ended), result)
 
 
 def _of_job(key: str, said: CopyReceipt | Prune | RepositoryPosture, index: int) -> Trace:

@@ -111,7 +111,7 @@ def _others(status: HostStatus, now: datetime) -> Iterator[str]:
     """Drills, copies, maintenance and the rest: a line each, problems with their reasons."""
     rans = [
         *(drill.ran for drill in status.drills),
-        *(copy.ran for copy in status.copies),
+        *(ran for copy in status.copies for ran in (copy.ran, *(drill.ran for drill in copy.drills))),
         *(ran for repository in status.repositories for ran in (repository.maintain, repository.posture)),
         *status.scans,
     ]

@@ -25,9 +25,9 @@ JobOutcome = Literal["complete", "partial", "failed", "skipped", "interrupted"]
 class Task(Stated):
     """One piece of work that comes round. ``key`` names it in the journal and is stable as long as it means the same.
 
-    ``backup:SYSTEM/SOURCE``, ``drill:LEVEL:SYSTEM/SOURCE``, ``copy:SYSTEM/SOURCE:REPOSITORY-KEY``,
-    ``maintain:REPOSITORY-KEY``, ``posture:REPOSITORY-KEY``, ``scan``. Two tasks with one ``repository`` (a key) never
-    run at the same time.
+    ``backup:SYSTEM/SOURCE``, ``drill:LEVEL:SYSTEM/SOURCE`` (of a copy ``…:REPOSITORY-KEY``),
+    ``copy:SYSTEM/SOURCE:REPOSITORY-KEY``, ``maintain:REPOSITORY-KEY``, ``posture:REPOSITORY-KEY``, ``scan``. Two tasks
+    with one ``repository`` (a key) never run at the same time.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Task(Stated):
     source: Id | None = None
     repository: str | None = None
     level: str | None = None
-    target: str | None = Field(None, description="key of the repository that a copy goes to")
+    target: str | None = Field(None, description="key of the repository that a copy goes to, or whose copy is drilled")
 
 
 class JobResult(Stated):

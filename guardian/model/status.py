@@ -103,6 +103,9 @@ class CopyStatus(Stated):
     ran: Ran
     restore_point: str | None = None
     behind: int | None = Field(None, description="restore points that are not copied yet")
+    verified: str | None = Field(None, description="creation time of the newest copy that was proved restorable")
+    verified_level: str | None = None
+    drills: tuple[DrillStatus, ...] = ()
 
 
 class RepositoryStatus(Stated):

@@ -58,11 +58,15 @@ def test_every_task_of_a_configuration(tasks: dict[str, Planned]) -> None:
         "backup:portal/docs",
         "copy:portal/docs:offsite",
         "drill:D2:portal/docs",
+        "drill:D2:portal/docs:offsite",
         "drill:D4:portal/docs",
+        "drill:D4:portal/docs:offsite",
         "backup:portal/db",
         "copy:portal/db:offsite",
         "drill:D2:portal/db",
+        "drill:D2:portal/db:offsite",
         "drill:D4:portal/db",
+        "drill:D4:portal/db:offsite",
         "backup:archive/files",
         "copy:archive/files:offsite",
         "maintain:main.portal",
@@ -212,3 +216,10 @@ def test_coming_slots_are_in_order_and_leave_out_what_is_disabled(tasks: dict[st
     assert "backup:archive/files" not in keys
     assert sum(one.planned.task.key == "backup:portal/docs" for one in found) == 7
     assert all(one.slot <= one.begins for one in found)
+
+
+def test_a_copy_is_drilled_where_it_lies(tasks: dict[str, Planned]) -> None:
+    task = tasks["drill:D4:portal/db:offsite"].task
+    assert (task.kind, task.level, task.repository, task.target) == ("drill", "D4", "offsite", "offsite")
+    original = tasks["drill:D4:portal/db"].task
+    assert (original.repository, original.target) == ("main.portal", None)
