@@ -7,6 +7,7 @@ every backup were made in its slot, and complete.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -68,13 +69,19 @@ class Day:
 
 
 def foresee(points: Sequence[Point], course: Course, now: datetime) -> tuple[Day, ...]:
-    """The restore points of every horizon, given those there are ``now``, after a maintenance."""
+    """The restore points of every horizon, given those there are ``now``, after a maintenance.
+
+    Horizons that more than ``MOST`` backups lie before are left out.
+    """
     standing = list(points)
-    coming = iter(_coming(course, now))
+    backups = list(islice(_coming(course, now), MOST + 1))
+    coming = iter(backups[:MOST])
     waiting = next(coming, None)
     days: list[Day] = []
     for label, ahead in HORIZONS.items():
         until = now + ahead
+        if len(backups) > MOST and until >= backups[MOST].time:
+            break
         for moment in (*_maintenances(course, days[-1].at if days else now, until), until):
             while waiting is not None and waiting.time <= moment:
                 standing.append(waiting)
@@ -97,8 +104,6 @@ def _coming(course: Course, now: datetime) -> Iterable[Point]:
         return
     until = now + max(HORIZONS.values())
     for number, slot in enumerate(slots(course.backups, now, until)):
-        if number >= MOST:
-            return
         yield Point(f"+{number}", slot.astimezone(course.zone))
 
 
