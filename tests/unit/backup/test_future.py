@@ -45,7 +45,7 @@ def test_without_a_retention_everything_stays() -> None:
 def test_a_day_that_is_too_many_backups_away_is_left_out_and_never_told_wrong() -> None:
     days = foresee([], course(backups="every 2m"), NOW)
     assert [day.label for day in days] == ["now", "week", "month"]
-    assert all(day.by_age()["day"] >= 700 for day in days[1:]), "backups go on to the very day"
+    assert all(day.by_age()["day"] >= 300 for day in days[1:]), "backups go on to the very day"
 
 
 def test_periods_are_those_of_the_hosts_clock() -> None:
