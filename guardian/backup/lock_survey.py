@@ -56,8 +56,9 @@ def _stored(bucket: Bucket, names: frozenset[str]) -> dict[str, list[Version]]:
         for version in list_versions(bucket, folder):
             if version.name in names:
                 stored[version.name].append(version)
-    # They come with the newest first; of one second too.
-    return {name: sorted(versions[::-1], key=lambda version: version.made) for name, versions in stored.items()}
+    # They come with the newest first, and that is the order of those of one second.
+    oldest_first = {name: versions[::-1] for name, versions in stored.items()}
+    return {name: sorted(versions, key=lambda version: version.made) for name, versions in oldest_first.items()}
 
 
 def _spread(versions: Sequence[Version]) -> Iterator[Version]:
