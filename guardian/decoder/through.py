@@ -38,30 +38,33 @@ def read_through(reader: Reader, opener: Opener, pack: Pack, places: Sequence[Pl
     says and has not the header that was expected. Holds a piece and a blob in memory. Raises what the reader raises
     when the storage does not answer.
     """
-    whole, waiting, start = hashlib.sha256(), bytearray(), 0
+    whole, waiting, position = hashlib.sha256(), bytearray(), 0
     coming = iter(places)
     place = next(coming, None)
     try:
         with closing(reader.stream(pack.name, pack.size)) as pieces:
             for piece in pieces:
                 whole.update(piece)
-                waiting += piece
-                used = 0
-                with memoryview(waiting) as view:
-                    while place is not None and place.end - start <= len(waiting):
-                        used = place.end - start
-                        with view[place.offset - start : used] as sealed:
-                            unseal(opener, place, sealed)
-                        place = next(coming, None)
-                del waiting[:used]
-                start += used
+                view, used = memoryview(piece), 0
+                while place is not None and place.end <= position + len(piece):
+                    sealed = view[used : place.end - position]
+                    if waiting:  # only a blob that lies over the edge of two pieces is copied
+                        waiting += sealed
+                        sealed = memoryview(bytes(waiting))
+                        waiting.clear()
+                    unseal(opener, place, sealed)
+                    used = place.end - position
+                    place = next(coming, None)
+                waiting += view[used:]
+                position += len(piece)
     except Damage as damage:
         return damage.reason
     except (ObjectMissing, ObjectUnreadable) as error:
         return as_reason(error)
     if whole.digest() != pack.id:
         return reason("pack-hash-differs")
-    return None if _says_the_same(opener, bytes(waiting), places, start) else DIFFERENT
+    end = places[-1].end
+    return None if _says_the_same(opener, bytes(waiting), places, end) else DIFFERENT
 
 
 def _says_the_same(opener: Opener, tail: bytes, places: Sequence[Place], end: int) -> bool:

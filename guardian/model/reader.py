@@ -45,7 +45,7 @@ class Reader(Protocol):
         ...
 
     def stream(self, name: str, length: int) -> Generator[bytes, None, None]:
-        """The object's first ``length`` bytes, piece by piece (of at most ``PIECE``), in one answer where that can be.
+        """The object's first ``length`` bytes, in pieces of a few MiB at most, in one answer where that can be.
 
         Raises as :meth:`read`, also after pieces have come. Close it to break off.
         """
@@ -60,7 +60,7 @@ class Reader(Protocol):
 
 
 PIECE = 1 << 18
-"""Bytes of a stream that are handed over at once."""
+"""Bytes of a stream that come over a network at once."""
 
 
 def in_pieces(read: Callable[[str, int, int], bytes], name: str, length: int) -> Generator[bytes, None, None]:
