@@ -478,7 +478,9 @@ def test_each_holder_sees_a_share_alone(held: Held) -> None:
     visible = person.shown.rpartition("\x1b[?1049l")[2]
     for screen in person.shown.split("\x1b[2J"):
         assert sum(" ".join(w for _n, w in WORD.findall(screen)) == " ".join(s.listed) for s in collected) <= 1
-        assert not all(share.listed[4] in screen and share.listed[20] in screen for share in collected)
+        # By their numbers: two of a thousand words may stand in the other share, or in what else is said, by chance.
+        told = WORD.findall(screen)
+        assert sum(("5", share.listed[4]) in told and ("21", share.listed[20]) in told for share in collected) <= 1
     assert not any(word in visible.split() for share in collected for word in share.listed)
     event = events(held.site)[-1]
     assert (event["event"], event["threshold"], event["shares"]) == ("password-escrowed", 2, 2)
