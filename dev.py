@@ -249,7 +249,9 @@ def set_up(needed: dict[str, tuple[str, ...]], *, verbose: bool) -> None:
     if not verbose:
         pip.append("--quiet")  # shown only when it fails, and then the reason is not lost among the downloads
     # Only wheels: a source package would fetch its own, unlocked, build tools.
-    locked = [*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
+    # No dependencies: the lock file is complete, and pip before 23.3 would look for `name[extra]` beside the version
+    # locked of `name`, and stumble as soon as the index has a newer one.
+    locked = [*pip, "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(LOCK)]
     advice = "pip needs its package index (set with `pip config`) and 700 MB of space; then run this again"
     up_to_date("locked dependencies", [LOCK], lambda name: prepared(name, locked, advice=advice, verbose=verbose))
     ourselves = [*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)]

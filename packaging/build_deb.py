@@ -89,7 +89,7 @@ def environment(tree: Path, work: Path, date: str) -> None:
         "--target",
         site,
     )
-    run(*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", LOCK)
+    run(*pip, "--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", LOCK)
     run(*pip, "--no-deps", "--no-index", wheel)
     shutil.rmtree(site / "bin", ignore_errors=True)
     for note in NOTES:

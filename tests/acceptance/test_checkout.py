@@ -1,12 +1,18 @@
 """A checkout as a newcomer finds it: in a folder of any name, on a machine that lacks something."""
 
+import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,3 +64,26 @@ def test_something_else_in_the_place_of_the_environment_is_said_and_left_alone(t
     (line,) = said.stderr.splitlines()
     assert str(tmp_path / ".venv") in line
     assert (tmp_path / ".venv").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize(("lock", "extras"), [("dev", {"dev", "demo", "dask", "s3"}), ("runtime", {"s3"})])
+def test_a_lock_file_is_complete(lock: str, extras: set[str]) -> None:
+    # It is installed with --no-deps: pip before 23.3 resolves `name[extra]` anew, and stumbles over newer versions.
+    text = (ROOT / "requirements" / f"{lock}.lock").read_text("utf-8")
+    locked = {canonicalize_name(name) for name in re.findall(r"(?m)^([A-Za-z0-9._-]+)==", text)}
+    asked = [("guardian-dr", extras)]
+    seen: set[str] = set()
+    while asked:
+        name, wanted = asked.pop()
+        for line in importlib.metadata.requires(name) or ():
+            needed = Requirement(line)
+            found = canonicalize_name(needed.name)
+            environments = [{"extra": extra} for extra in ("", *wanted)]
+            if needed.marker is not None and not any(map(needed.marker.evaluate, environments)):
+                continue
+            if found not in ("guardian-dr", "editables"):  # the second is needed by a checkout alone
+                assert found in locked, f"{name} needs {needed}"
+            if (key := f"{found}{sorted(needed.extras)}") not in seen:
+                seen.add(key)
+                asked.append((found, needed.extras))
+    assert seen

@@ -52,7 +52,7 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     pip = (folder / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    run(*pip, "--require-hashes", "--only-binary", ":all:", "--requirement", LOCK, cwd=folder)
+    run(*pip, "--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", LOCK, cwd=folder)
     run(*pip, "--no-deps", "--no-index", wheel, cwd=folder)
     run(folder / "venv" / "bin" / "python", "-m", "pip", "check", cwd=folder)
     return folder / "venv" / "bin" / "guardian"
