@@ -12,6 +12,7 @@ from guardian.i18n import N_, _
 from guardian.model.border import Id
 from guardian.model.estate import RegionCode
 from guardian.model.protection import SecretRef
+from guardian.model.scan_target import Endpoint
 
 _QUOTES: Final = N_("Put the value in quotes.")
 _LIST: Final = N_("Write [a, b], or one item a line with a dash in front.")
@@ -51,6 +52,10 @@ _PATTERNS: Final[dict[str, tuple[str, str]]] = {
     _pattern(SecretRef): (
         N_("not a reference to a secret"),
         N_("Secrets never stand here: write file:PATH, env:NAME, systemd:CREDENTIAL or command:PROGRAM."),
+    ),
+    _pattern(Endpoint): (
+        N_("not a place where a service answers"),
+        N_("Write HOST:PORT, such as db.example.org:443 or [2001:db8::1]:443."),
     ),
     _pattern(RegionCode): (
         N_("not a region code"),

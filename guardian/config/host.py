@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from guardian.model.border import Duration, Id, Written
 from guardian.model.estate import Tenant
 from guardian.model.protection import RepositorySpec, SecretRef, System
+from guardian.model.scan_target import ScanTarget
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
@@ -42,6 +43,9 @@ class ScanSettings(Written):
 
     baselines: tuple[Id, ...] = ()
     every: Duration | None = None
+    targets: dict[Id, ScanTarget] = Field(
+        default_factory=dict, description="what is looked at beside this host, its sources and its repositories"
+    )
 
 
 class Bandwidth(Written):

@@ -1,0 +1,90 @@
+"""What a scan looks at beside this host: the nouns of ``scan.targets``, told apart by ``kind``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from guardian.model.border import Duration, Id, Written
+from guardian.model.protection import AbsolutePath, SecretRef
+
+Endpoint = Annotated[
+    str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?):[0-9]{1,5}$")
+]
+"""Where a service answers: ``HOST:PORT`` or ``[IPV6]:PORT``."""
+
+Labels = Annotated[dict[Id, Annotated[str, StringConstraints(max_length=200)]], Field(max_length=32)]
+
+
+class AnyTarget(Written):
+    """What every target has."""
+
+    labels: Labels = Field(
+        default_factory=dict, description="what rules and waivers may tell targets apart by, such as role: backup"
+    )
+
+
+class ServerTarget(AnyTarget):
+    """What every server has that is asked over a connection."""
+
+    time_limit: Duration = Field("60s", validate_default=True, description="for all that is asked in one look")
+
+
+class DatabaseTarget(ServerTarget):
+    """What every database server has."""
+
+    dsn: SecretRef = Field(description="the connection, as for a source; a role that may only read is enough")
+    programs: dict[str, AbsolutePath] = Field(
+        default_factory=dict, description="the engine's own client by its usual name, where it is not in PATH"
+    )
+
+
+class PostgresqlTarget(DatabaseTarget):
+    """A PostgreSQL server. With the roles ``pg_monitor`` and ``pg_read_all_settings`` nearly all can be read."""
+
+    kind: Literal["postgresql"]
+
+
+class MysqlTarget(DatabaseTarget):
+    """A MySQL or MariaDB server. ``SELECT`` on the schema ``mysql``, ``PROCESS`` and ``SHOW DATABASES`` are enough."""
+
+    kind: Literal["mysql"]
+
+
+class RedisTarget(ServerTarget):
+    """A Redis server, or one that speaks its protocol: asked where it answers, or its configuration file, or both."""
+
+    kind: Literal["redis"]
+    address: Endpoint | None = Field(None, description="HOST:PORT")
+    socket: AbsolutePath | None = Field(None, description="the path of its socket, instead of an address")
+    user: str | None = Field(None, description="default: the default user")
+    password: SecretRef | None = None
+    tls: bool = False
+    cacert: AbsolutePath | None = Field(None, description="a PEM file with the authority of the server's certificate")
+    config: AbsolutePath | None = Field(
+        None, description="its configuration file: read where nobody answers, and for what the server does not tell"
+    )
+
+
+class NginxTarget(AnyTarget):
+    """An nginx on this host, by the files of its configuration and, where it is installed, ``nginx -T``."""
+
+    kind: Literal["nginx"]
+    config: AbsolutePath = "/etc/nginx/nginx.conf"
+    program: AbsolutePath | None = Field(None, description="default: nginx in PATH or /usr/sbin")
+
+
+class TlsTarget(ServerTarget):
+    """A place where TLS is spoken, as seen from outside: its certificate, protocols and ciphers."""
+
+    kind: Literal["tls"]
+    address: Endpoint
+    server_name: str | None = Field(None, description="the name asked for; default: the host of the address")
+    starttls: Literal["postgresql"] | None = Field(None, description="TLS begins after a word of this protocol")
+    cacert: AbsolutePath | None = Field(
+        None, description="a PEM file with the authority its certificate must come from; default: the system's"
+    )
+
+
+ScanTarget = Annotated[
+    PostgresqlTarget | MysqlTarget | RedisTarget | NginxTarget | TlsTarget, Field(discriminator="kind")
+]
