@@ -3,7 +3,7 @@
 Nothing here shows or logs a share or a password; the log gets a :class:`~guardian.model.evidence.KeyEvent`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from guardian.keys.shares import Share, combine, encode, split
 from guardian.keys.sheet import Sheet
 from guardian.keys.store import RepositoryRecord
 from guardian.ledger.store import Log
-from guardian.model.evidence import DrillResult, Entry, KeyEvent
+from guardian.model.evidence import KeyEvent
 from guardian.model.redaction import hide
 from guardian.model.secret import Secret
 from guardian.node import Node
@@ -24,39 +24,6 @@ from guardian.restic.client import Restic
 
 NEXT = ".next"
 """Ending of the file that holds a password on its way to becoming the password."""
-
-
-# what the log says
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The escrow of one repository's password. Times are RFC 3339; ``stale``: the password was changed since."""
-
-    threshold: int
-    shares: int
-    escrowed: str
-    stale: bool = False
-    drilled: str | None = None
-    """When the last K drill passed, of whatever shares."""
-
-
-def standings(entries: Iterable[Entry], heed: Callable[[], None] = lambda: None) -> dict[str, Standing]:
-    """The newest escrow of each repository, by its key. ``heed()`` is called for every entry and may end it."""
-    found: dict[str, Standing] = {}
-    drilled: dict[str, str] = {}
-    for entry in entries:
-        heed()
-        match entry.predicate:
-            case KeyEvent(event="password-escrowed", repository=str(key), threshold=int(m), shares=int(n), at=at):
-                found[key] = Standing(m, n, at)
-            case KeyEvent(event="password-rotated", repository=str(key)) if key in found:
-                found[key] = replace(found[key], stale=True)
-            case DrillResult(level="K", outcome="PASS", repository=key, ended=ended):
-                drilled[key] = ended
-            case _:
-                pass
-    return {key: replace(standing, drilled=drilled.get(key)) for key, standing in found.items()}
 
 
 # splitting

@@ -6,7 +6,7 @@ then what this process saw since, so that nothing runs twice.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -35,6 +35,7 @@ class Books:
         self._pending: deque[Change] = deque(maxlen=_MOST)
         self.journal: Journal = open_journal()
         self.trouble: Unavailable | None = None
+        self._enabled: Mapping[str, bool] = {}
 
     def problems(self) -> tuple[Reason, ...]:
         """What is wrong with the journal now."""
@@ -53,6 +54,14 @@ class Books:
                     self._fails(error)
             now = self._clock.now()
             return {task.key: self._known.setdefault(task.key, TaskRecord(task.key, since=now)) for task in wanted}
+
+    def pause(self, enabled: Mapping[str, bool]) -> None:
+        """Remember since when tasks are paused; nothing is written where that is as it was."""
+        with self._lock:
+            if enabled != self._enabled:
+                self._enabled = told = dict(enabled)
+                now = self._clock.now()
+                self._write(lambda journal: journal.pause(told, now))
 
     def account(self, ends: Iterable[SlotEnd]) -> None:
         """Take slots that ended without a run."""

@@ -1,16 +1,18 @@
 """What is gathered from the log's entries, one after another, for the status. Pure; bounded however long the log is."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import median
 from typing import Any, Final, Literal
 
-from guardian.agent.known import Drilled, Facts, Lack, Place, Point, Proof, Protected, Stored
+from guardian.agent.known import Bound, Drilled, Facts, Lack, Place, Point, Proof, Protected, Stored
 from guardian.agent.trace import Trace, trace, when
 from guardian.backup.suspicion import Trail
 from guardian.drill.ladder import LADDER, says
+from guardian.keys.standing import Escrows
 from guardian.model.drill import DrillCheck, DrillLevel
 from guardian.model.evidence import (
     BackupReceipt,
@@ -33,6 +35,7 @@ _MEDIANS: Final = 14
 _RESTORABLE: Final = LADDER[LADDER.index("D3") :]
 """Levels that bring data back; what is below only looks at it where it lies."""
 _GONE: Final = frozenset({"snapshot-missing", "snapshot-altered"})
+_UNACCOUNTED: Final = frozenset({"snapshot-foreign", "snapshot-orphan"})
 
 
 @dataclass(slots=True)
@@ -51,6 +54,9 @@ class _Place:
     trail: Trail = field(default_factory=Trail)
     clean: Point | None = None
     """The last restore point that nothing spoke against."""
+    missing: int | None = None
+    unaccounted: int | None = None
+    bound: Bound | None = None
 
     def backed_up(self, point: Point, figures: Mapping[str, float]) -> None:
         self.points.append(point)
@@ -82,6 +88,10 @@ class _Place:
                 self.gone = frozenset(_named(check))
                 if any(why.code == "repository-changed" for why in check.reasons):
                     self.gone |= {point.snapshot for point in self.points}
+                self.missing = max(_tally(check, _GONE), sum(point.snapshot in self.gone for point in self.points))
+                self.unaccounted = _tally(check, _UNACCOUNTED)
+            for sample in check.assurances[:1]:
+                self.bound = Bound(at, check.level, sample.confidence, sample.upper)
         self._prove(said, at)
 
     def _word(self, said: DrillResult, at: datetime, level: Any) -> None:
@@ -89,12 +99,13 @@ class _Place:
         if outcome in (None, "NOT_RUN"):
             return
         before = self.drills.get(level)
-        word = Drilled(at, outcome, before.last_pass if before else None)
+        looked = [check for check in said.checks if check.level == level]
+        last_pass = before.last_pass if before else None
+        word = _looked(looked, before, Drilled(at, outcome, last_pass))
         if outcome == "PASS":
             bound = next((a for check in said.checks if check.level == level for a in check.assurances), None)
-            word = Drilled(
-                at=at,
-                outcome=outcome,
+            word = replace(
+                word,
                 last_pass=at,
                 # What a partial drill extrapolates was not measured.
                 rto_seconds=None if said.extrapolated else said.rto_seconds,
@@ -135,6 +146,9 @@ class _Place:
             drills=dict(self.drills),
             suspicious=tuple(one.snapshot_id for one in self.trail.marked),
             last_clean=self.clean if self.trail.marked else None,
+            missing=self.missing,
+            unaccounted=self.unaccounted,
+            bound=self.bound,
         )
 
 
@@ -150,6 +164,7 @@ class Gathering:
     _sources: dict[Place, Place] = field(default_factory=dict)
     """Of a copy: where it comes from."""
     _stored: dict[str, Stored] = field(default_factory=dict)
+    _escrows: Escrows = field(default_factory=Escrows)
 
     def take(self, entry: Entry) -> None:
         """Take one entry. What it says and this version does not know is passed over."""
@@ -157,6 +172,7 @@ class Gathering:
         said = entry.predicate
         if said is None:
             return
+        self._escrows.take(entry)
         try:
             self._take(said, entry)
         except ValueError:
@@ -236,9 +252,10 @@ class Gathering:
         counted: dict[str, int] = {}
         for (_system, _source, repository), place in self._places.items():
             counted[repository] = counted.get(repository, 0) + place.count
+        custody = self._escrows.standings()
         stored = {
-            key: replace(self._repository(key), snapshots=counted.get(key))
-            for key in counted.keys() | self._stored.keys()
+            key: replace(self._repository(key), snapshots=counted.get(key), custody=custody.get(key))
+            for key in counted.keys() | self._stored.keys() | custody.keys()
         }
         return Facts(size=self.size, root=root, newest=self.newest, intact=True, places=places, repositories=stored)
 
@@ -254,13 +271,41 @@ class Gathering:
 
 def _storage(stored: Stored, said: Prune | RepositoryPosture | LockExtension, at: datetime) -> Stored:
     if isinstance(said, Prune):
+        stored = replace(stored, maintained=said.reasons)
         if said.total_bytes is None:
             return stored
         return replace(stored, bytes=max(0, said.total_bytes - (said.freed_bytes or 0)))
     until = said.locked.until if said.locked else None
     if isinstance(said, LockExtension):
         return replace(stored, lock_until=until)
-    return replace(stored, posture=at, immutable=said.immutable, lock_until=until)
+    stored = replace(stored, posture=at, immutable=said.immutable, lock_until=until)
+    return replace(stored, promised=bool(said.promised), found=said.reasons)
+
+
+def _looked(checks: Sequence[DrillCheck], before: Drilled | None, word: Drilled) -> Drilled:
+    """``word`` with what these checks of its level had planted and what they disagreed about.
+
+    Where a drill climbed past the level without a check of it, what the one before said stands.
+    """
+    if not checks:
+        if before is None:
+            return word
+        missed, differ = before.planted_missed, before.disagreements
+        return replace(word, planted=before.planted, planted_missed=missed, disagreements=differ)
+    faults = [fault for check in checks for fault in check.planted]
+    return replace(
+        word,
+        planted=len(faults),
+        planted_missed=sum(not fault.found for fault in faults),
+        disagreements=sum(_tally(check, {"paths-disagree"}) for check in checks),
+    )
+
+
+def _tally(check: DrillCheck, codes: AbstractSet[str]) -> int:
+    """How many things a check tells of by these codes, those among them that it only counts (``…-more``)."""
+    named = [why for why in check.reasons if why.code in codes]
+    more = [why for why in check.reasons if why.code.endswith("-more") and why.code.removesuffix("-more") in codes]
+    return len(named) + sum(int(why.args.get("count", 0)) for why in more)
 
 
 def _named(check: DrillCheck) -> Iterable[str]:

@@ -7,7 +7,7 @@ own memory and no evidence: that is the log, of which a lost journal is made ane
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,6 +105,15 @@ class Journal:
         query = "SELECT missed, skipped FROM task WHERE key = ?"
         row = self._ask(lambda db: db.execute(query, (task,)).fetchone())
         return (int(row[0]), int(row[1])) if row else (0, 0)
+
+    def pause(self, enabled: Mapping[str, bool], now: datetime) -> None:
+        """Remember that tasks are paused since ``now``, unless they were before; ``enabled`` says which go on."""
+        with self._change() as db:
+            rows.pause(db, enabled, now)
+
+    def paused(self) -> dict[str, datetime]:
+        """Since when tasks are paused that are, by key."""
+        return self._ask(rows.paused)
 
     # attempts
 

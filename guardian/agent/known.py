@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from guardian.keys.standing import Standing
 from guardian.model.drill import DrillLevel, DrillOutcome
 from guardian.model.reason import Reason
 
@@ -57,6 +58,20 @@ class Drilled:
     rpo_seconds: float | None = None
     confidence: float | None = None
     max_loss: float | None = None
+    planted: int | None = None
+    planted_missed: int | None = None
+    disagreements: int | None = None
+    """Of the newest drill that had a check at this level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the newest sample says: with ``confidence``, less than ``max_loss`` is bad."""
+
+    at: datetime
+    level: DrillLevel
+    confidence: float
+    max_loss: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,11 @@ class Protected:
     last_clean: Point | None = None
     behind: int | None = None
     """Of a copy: restore points of its source that came after the newest it holds."""
+    missing: int | None = None
+    """Restore points that the newest look did not find as they should be; None where nobody has looked."""
+    unaccounted: int | None = None
+    """Snapshots of this source that have no statement in the log, by the same look."""
+    bound: Bound | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +111,13 @@ class Stored:
     immutable: bool | None = None
     lock_until: str | None = None
     bytes: int | None = None
+    promised: bool | None = None
+    """Whether the configuration promised, at the newest look, that nothing can be destroyed."""
+    found: tuple[Reason, ...] = ()
+    """What the newest look at its storage found,"""
+    maintained: tuple[Reason, ...] = ()
+    """and what the newest maintenance did."""
+    custody: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)

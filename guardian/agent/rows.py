@@ -6,7 +6,7 @@ A moment that is none raises ValueError: a file whose pages are whole may still 
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,9 @@ from guardian.model.reason import Reason
 
 OWING: Final = "backup:"
 """Tasks whose slots are owed a statement in the log when no run put one there."""
+
+_PAUSED: Final = "paused:"
+"""Begins the name of a note that says since when a task is paused."""
 
 _ATTEMPT: Final = "SELECT a.id, a.task, a.slot, a.started, r.ended, r.outcome, r.said FROM attempt a "
 _NEWEST: Final = "ORDER BY a.id DESC LIMIT 1"
@@ -169,6 +172,22 @@ def postpone(db: sqlite3.Connection, task: str, since: datetime) -> None:
     """Owe no slot of ``task`` from before ``since``, unless a slot of it is known to have ended."""
     update = "UPDATE task SET since = max(since, ?) WHERE key = ? AND accounted IS NULL"
     db.execute(update, (rfc3339(since), task))
+
+
+def pause(db: sqlite3.Connection, enabled: Mapping[str, bool], now: datetime) -> None:
+    """Remember since when tasks are paused: from now on those that were not before, and no more those that go on."""
+    for task, goes_on in enabled.items():
+        if goes_on:
+            db.execute("DELETE FROM note WHERE name = ?", (f"{_PAUSED}{task}",))
+        else:
+            values = (f"{_PAUSED}{task}", rfc3339(now))
+            db.execute("INSERT INTO note VALUES (?, ?) ON CONFLICT (name) DO NOTHING", values)
+
+
+def paused(db: sqlite3.Connection) -> dict[str, datetime]:
+    """Since when tasks are paused that are. Raises ValueError."""
+    found = db.execute("SELECT name, said FROM note WHERE substr(name, 1, ?) = ?", (len(_PAUSED), _PAUSED)).fetchall()
+    return {str(name)[len(_PAUSED) :]: moment(said) for name, said in found}
 
 
 def moment(text: Any) -> datetime:

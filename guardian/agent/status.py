@@ -21,13 +21,16 @@ from guardian.model.job import TaskRecord
 from guardian.model.reason import Reason
 from guardian.model.status import (
     AgentNow,
+    Assured,
     CopyStatus,
+    CustodyStatus,
     DrillStatus,
     HostStatus,
     JobNow,
     LogStatus,
     Ran,
     RepositoryStatus,
+    ScanStatus,
     SourceStatus,
 )
 
@@ -50,6 +53,8 @@ class Sight:
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     due: Mapping[str, datetime | None] = field(default_factory=dict)
     jobs: tuple[JobNow, ...] = ()
+    paused: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when tasks are paused that are."""
 
 
 def counts(journal: Journal, planned: Iterable[Planned]) -> dict[str, tuple[int, int]]:
@@ -72,7 +77,7 @@ def status(sight: Sight, now: datetime) -> HostStatus:
         drills=tuple(view.drills()),
         copies=tuple(view.copies()),
         repositories=tuple(view.repositories()),
-        scans=tuple(view.ran(one.task.key) for one in sight.planned if one.task.kind == "scan"),
+        scans=tuple(view.scans()),
         jobs=sight.jobs,
     )
 
@@ -139,7 +144,7 @@ class _View:
         record, known = self.sight.records.get(key), self._protected(target)
         verdict, reasons = judge(self._case(target, known))
         shown = known or Protected()
-        rpo, rto = system.objectives.rpo, system.objectives.rto
+        rpo, rto, bound = system.objectives.rpo, system.objectives.rto, shown.bound
         return SourceStatus(
             system=target.system,
             source=target.source,
@@ -159,6 +164,14 @@ class _View:
             medians=dict(shown.medians),
             suspicious=shown.suspicious,
             last_clean=shown.last_clean.snapshot if shown.last_clean else None,
+            paused_since=_text(self.sight.paused.get(key)),
+            missing=shown.missing,
+            unaccounted=shown.unaccounted,
+            assured=Assured(
+                level=bound.level, confidence=bound.confidence, max_loss=bound.max_loss, at=rfc3339(bound.at)
+            )
+            if bound
+            else None,
         )
 
     def _case(self, target: Target, known: Protected | None) -> Case:
@@ -214,6 +227,7 @@ class _View:
 
     def _drill(self, target: Target, what: tuple[str, str], word: Drilled | None) -> DrillStatus:
         level, task = what
+        planned, record = self._planned(task), self.sight.records.get(task)
         return DrillStatus(
             system=target.system,
             source=target.source,
@@ -225,6 +239,11 @@ class _View:
             rpo_seconds=word.rpo_seconds if word else None,
             confidence=word.confidence if word else None,
             max_loss=word.max_loss if word else None,
+            interval_seconds=planned.rhythm.cadence.longest.total_seconds() if planned else None,
+            known_since=_text(record.since) if record and planned else None,
+            planted=word.planted if word else None,
+            planted_missed=word.planted_missed if word else None,
+            disagreements=word.disagreements if word else None,
         )
 
     def copies(self) -> Iterator[CopyStatus]:
@@ -269,4 +288,32 @@ class _View:
                 coverage=stored.coverage,
                 lock_until=stored.lock_until,
                 immutable=stored.immutable,
+                promised=stored.promised,
+                reasons=(*stored.found, *stored.maintained),
+                custody=self._custody(repository.key, stored) if facts.intact else None,
             )
+
+    def _custody(self, key: str, stored: Stored) -> CustodyStatus:
+        """Who can open the repository beside this host: what was handed out, and what holders proved."""
+        drills = [one for one in self.sight.planned if one.task.level == "K" and one.task.repository == key]
+        interval = min((one.rhythm.cadence.longest.total_seconds() for one in drills), default=None)
+        standing = stored.custody
+        if standing is None:
+            return CustodyStatus(interval_seconds=interval)
+        return CustodyStatus(
+            threshold=standing.threshold,
+            shares=standing.shares,
+            escrowed=standing.escrowed,
+            stale=standing.stale,
+            proven=standing.drilled,
+            interval_seconds=interval,
+        )
+
+    # scans
+
+    def scans(self) -> Iterator[ScanStatus]:
+        """Every baseline that is asked for; what scans found is for who scans to say (see ScanStatus)."""
+        for one in self.sight.planned:
+            if one.task.kind == "scan":
+                for baseline in self.sight.loaded.config.scan.baselines or ("",):
+                    yield ScanStatus(baseline=baseline, ran=self.ran(one.task.key))

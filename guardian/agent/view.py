@@ -72,8 +72,10 @@ class View:
             self._log = LogFacts(node.log_folder, lambda: self._node().read_log())
         force, now = facts.force, self._clock.now()
         tallies: dict[str, tuple[int, int]] = {}
+        paused: dict[str, datetime] = {}
         with suppress(GuardianError):
             tallies = counts(self._books.journal, force.planned)
+            paused = self._books.journal.paused()
         sight = Sight(
             loaded=force.loaded,
             planned=force.planned,
@@ -83,6 +85,7 @@ class View:
             counts=tallies,
             due=due(facts.looker.seen.decisions, now),
             jobs=(*(running.now() for running in facts.jobs.running()), *_queued(facts.looker)),
+            paused=paused,
         )
         return status(sight, now)
 
@@ -96,9 +99,11 @@ def unattended(node: Node) -> HostStatus:
     facts = LogFacts(node.existing_log(), node.read_log).catch_up(node.heed)
     records: dict[str, TaskRecord] = {}
     tallies: dict[str, tuple[int, int]] = {}
+    paused: dict[str, datetime] = {}
     with suppress(FileNotFoundError), Journal.read(folder(node.state), node.clock) as journal:
         records = journal.records(one.task for one in force)
         tallies = counts(journal, force)
+        paused = journal.paused()
     decisions = {
         one.task.key: decide(one.rhythm, records[one.task.key], now) for one in force if one.task.key in records
     }
@@ -109,9 +114,10 @@ def unattended(node: Node) -> HostStatus:
         config_sha256=node.loaded.sha256,
         config_loaded=rfc3339(now),
         state_free_bytes=state_disk(node.state).free,
+        max_loss_objective=node.loaded.config.verify.max_loss,
         problems=(reason("agent-not-running"),),
     )
-    sight = Sight(node.loaded, force, facts, agent, records, tallies, due(decisions, now))
+    sight = Sight(node.loaded, force, facts, agent, records, tallies, due(decisions, now), paused=paused)
     return status(sight, now)
 
 
@@ -139,6 +145,7 @@ def _agent(facts: Facts, node: Node) -> AgentNow:
         draining=looker.draining,
         next_wake=rfc3339(looker.seen.wake) if looker.seen.wake else None,
         state_free_bytes=disk.free,
+        max_loss_objective=facts.force.loaded.config.verify.max_loss,
         problems=(*disk.problems, *facts.problems),
     )
 

@@ -113,7 +113,7 @@ def _others(status: HostStatus, now: datetime) -> Iterator[str]:
         *(drill.ran for drill in status.drills),
         *(ran for copy in status.copies for ran in (copy.ran, *(drill.ran for drill in copy.drills))),
         *(ran for repository in status.repositories for ran in (repository.maintain, repository.posture)),
-        *status.scans,
+        *{scan.ran.task: scan.ran for scan in status.scans}.values(),
     ]
     rans = [ran for ran in rans if ran.enabled and (ran.next_due or ran.last_started)]
     if not rans:

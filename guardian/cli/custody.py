@@ -12,14 +12,15 @@ from guardian.i18n import _
 
 if TYPE_CHECKING:
     from guardian.cli.render import Report
-    from guardian.custody import Recovered, Rotated, Standing
+    from guardian.custody import Recovered, Rotated
     from guardian.keys.sheet import Sheet
+    from guardian.keys.standing import Standing
     from guardian.node import Node
 
 
 def escrows_of(node: "Node") -> "tuple[dict[str, Standing], GuardianError | None]":
     """What the log says of escrows; the error, when there is a log that cannot be read."""
-    from guardian.custody import standings
+    from guardian.keys.standing import standings
     from guardian.ledger.store import Log
 
     if not Log.exists(node.log_folder):

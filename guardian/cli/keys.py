@@ -10,7 +10,7 @@ from guardian.errors import ExitCode, GuardianError
 from guardian.i18n import N_, _
 
 if TYPE_CHECKING:
-    from guardian.custody import Standing
+    from guardian.keys.standing import Standing
     from guardian.keys.store import KeyStatus
 
 KINDS = {"signing": N_("signing key"), "password": N_("repository password")}

@@ -99,3 +99,21 @@ class TaskRecord:
     failures_in_a_row: int = 0
     interrupted_slot: datetime | None = None
     """The slot whose run was interrupted by us and is to be resumed, if there is one."""
+
+
+class Ran(Stated):
+    """The newest attempt of a task, its newest success, and when it is due next; None where there was none yet."""
+
+    task: str
+    last_started: str | None = None
+    last_ended: str | None = None
+    last_outcome: JobOutcome | None = None
+    last_exit_code: int | None = None
+    last_reasons: tuple[Reason, ...] = ()
+    last_seconds: float | None = None
+    last_success: str | None = None
+    failures_in_a_row: int = 0
+    missed: int = Field(0, description="slots that were missed, ever")
+    skipped: int = Field(0, description="slots that were skipped, ever")
+    next_due: str | None = None
+    enabled: bool = True

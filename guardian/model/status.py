@@ -9,8 +9,11 @@ from typing import Literal
 from pydantic import Field
 
 from guardian.model.border import Id, Stated
-from guardian.model.job import JobKind, JobOutcome
+from guardian.model.job import JobKind
+from guardian.model.job import Ran as Ran  # noqa: PLC0414  all nouns of a status are found here
 from guardian.model.reason import Reason
+from guardian.model.scan_status import ScanCount as ScanCount  # noqa: PLC0414
+from guardian.model.scan_status import ScanStatus as ScanStatus  # noqa: PLC0414
 
 STATUS_SCHEMA = "guardian.status/v1"
 
@@ -32,29 +35,21 @@ class JobNow(Stated):
     total: int = 0
 
 
-class Ran(Stated):
-    """The newest attempt of a task, its newest success, and when it is due next; None where there was none yet."""
+class Assured(Stated):
+    """What the newest sample says, whether it was good or thin: with ``confidence``, less than ``max_loss`` is bad."""
 
-    task: str
-    last_started: str | None = None
-    last_ended: str | None = None
-    last_outcome: JobOutcome | None = None
-    last_exit_code: int | None = None
-    last_reasons: tuple[Reason, ...] = ()
-    last_seconds: float | None = None
-    last_success: str | None = None
-    failures_in_a_row: int = 0
-    missed: int = Field(0, description="slots that were missed, ever")
-    skipped: int = Field(0, description="slots that were skipped, ever")
-    next_due: str | None = None
-    enabled: bool = True
+    level: str
+    confidence: float
+    max_loss: float
+    at: str
 
 
 class SourceStatus(Stated):
     """One source and how it is protected.
 
     ``restore_point`` is the creation time of the newest good backup, ``verified`` that of the newest one that was
-    proved restorable; ``medians`` are of the newest 14 backups.
+    proved restorable; ``medians`` are of the newest 14 backups. ``missing`` counts restore points that the newest look
+    did not find as they should be, ``unaccounted`` snapshots of ours that have no statement in the log.
     """
 
     system: Id
@@ -77,10 +72,19 @@ class SourceStatus(Stated):
     medians: dict[str, float] = Field(default_factory=dict, description="of the same figures")
     suspicious: tuple[str, ...] = Field((), description="ids of snapshots that are marked and not yet cleared")
     last_clean: str | None = Field(None, description="while suspicious: the newest snapshot before that was not marked")
+    paused_since: str | None = Field(None, description="while its plan is not in force")
+    missing: int | None = None
+    unaccounted: int | None = None
+    assured: Assured | None = None
 
 
 class DrillStatus(Stated):
-    """The newest drills of one source at one level."""
+    """The newest drills of one source at one level.
+
+    ``interval_seconds``: the longest time between two of its slots; ``known_since``: since when the agent knows it.
+    ``planted`` faults were put into a shadow of the repository in the newest drill of this level, ``planted_missed`` of
+    them were not found; ``disagreements``: how often our decoder and the restic program said different things there.
+    """
 
     system: Id
     source: Id
@@ -92,6 +96,11 @@ class DrillStatus(Stated):
     rpo_seconds: float | None = None
     confidence: float | None = None
     max_loss: float | None = Field(None, description="the bound that was proven, as a share")
+    interval_seconds: float | None = None
+    known_since: str | None = None
+    planted: int | None = None
+    planted_missed: int | None = None
+    disagreements: int | None = None
 
 
 class CopyStatus(Stated):
@@ -108,8 +117,27 @@ class CopyStatus(Stated):
     drills: tuple[DrillStatus, ...] = ()
 
 
+class CustodyStatus(Stated):
+    """The shares of a repository's password. ``stale``: the password was changed after it was split.
+
+    ``proven``: when its holders last proved (level K) that their shares open the repository; ``interval_seconds``: how
+    often that is planned at the least, None where it is not.
+    """
+
+    threshold: int | None = None
+    shares: int | None = None
+    escrowed: str | None = None
+    stale: bool = False
+    proven: str | None = None
+    interval_seconds: float | None = None
+
+
 class RepositoryStatus(Stated):
-    """One repository, as this host knows it. ``lock_until``: when the first lock ends that a live snapshot needs."""
+    """One repository, as this host knows it. ``lock_until``: when the first lock ends that a live snapshot needs.
+
+    ``promised``: whether the configuration promises that nothing in it can be destroyed. ``reasons``: what the newest
+    look at its storage and the newest maintenance found. ``custody`` is None where the log cannot be read.
+    """
 
     key: str
     maintain: Ran
@@ -121,6 +149,10 @@ class RepositoryStatus(Stated):
     coverage: float | None = Field(None, description="share of its bytes read within the rotation's time")
     lock_until: str | None = None
     immutable: bool | None = Field(None, description="whether our own attempts to delete and overwrite were refused")
+    promised: bool | None = None
+    quota_bytes: int | None = Field(None, description="how much it may grow to, where that is known")
+    reasons: tuple[Reason, ...] = ()
+    custody: CustodyStatus | None = None
 
 
 class AgentNow(Stated):
@@ -138,6 +170,7 @@ class AgentNow(Stated):
     draining: bool = False
     next_wake: str | None = None
     state_free_bytes: int | None = None
+    max_loss_objective: float | None = Field(None, description="the bound that samples are to reach")
     problems: tuple[Reason, ...] = ()
 
 
@@ -164,5 +197,5 @@ class HostStatus(Stated):
     drills: tuple[DrillStatus, ...] = ()
     copies: tuple[CopyStatus, ...] = ()
     repositories: tuple[RepositoryStatus, ...] = ()
-    scans: tuple[Ran, ...] = ()
+    scans: tuple[ScanStatus, ...] = ()
     jobs: tuple[JobNow, ...] = ()

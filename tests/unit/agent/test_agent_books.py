@@ -123,3 +123,21 @@ def test_an_agent_does_not_begin_without_a_journal(clock: Any) -> None:
     opening: Callable[[], Journal] = refused
     with pytest.raises(NotPermitted):
         Books(opening, clock)
+
+
+def test_a_pause_is_remembered_from_its_beginning_until_it_ends(books: Books, clock: Any, tmp_path: Path) -> None:
+    began = clock.at
+    read_only(books)
+    books.pause({TASK.key: False, "drill:D3:app/docs": True})
+    clock.sleep(3600)
+    read_only(books, yes=False)
+    books.records([TASK])
+    assert books.journal.paused() == {TASK.key: began}, "written late, and as old as it is"
+    clock.sleep(3600)
+    books.close()
+    again = Books(lambda: Journal.open(tmp_path, clock), clock)
+    again.pause({TASK.key: False})
+    assert again.journal.paused() == {TASK.key: began}, "an agent that starts anew does not begin the pause anew"
+    again.pause({TASK.key: True})
+    assert again.journal.paused() == {}
+    again.close()

@@ -268,3 +268,28 @@ def test_a_clock_in_the_past_or_the_future_makes_nothing_up(
         assert docs(found).verdict == "at-risk"
     if years > 2026:
         assert {"recovery-point-too-old", "proof-too-old"} <= told(found).keys()
+
+
+def test_drills_tell_how_often_they_come_and_a_pause_since_when(see: See, protected: datetime, said: Any) -> None:
+    since = protected - timedelta(days=3)
+    found = see(protected, paused={BACKUP: since}, change=("D4: weekly}", "D4: weekly, K: monthly}"))
+    d4 = next(one for one in found.drills if one.level == "D4")
+    assert (d4.interval_seconds, d4.known_since) == (7 * 86400, rfc3339(said.START))
+    d3 = next(one for one in found.drills if one.level == "D3")
+    assert (d3.interval_seconds, d3.known_since) == (None, None), "nobody planned it"
+    assert docs(found).paused_since == rfc3339(since)
+    assert docs(found).assured is not None
+    assert docs(found).assured.max_loss == 0.0099
+    main = found.repositories[0]
+    assert main.custody is not None
+    assert (main.custody.escrowed, main.custody.proven) == (None, None)
+    assert main.custody.interval_seconds == 31 * 86400
+
+
+def test_a_scan_that_is_asked_for_is_there_with_nothing_known(see: See, protected: datetime) -> None:
+    found = see(protected, change=("systems:", "scan: {baselines: [sshd, mlps-l3-host], every: 24h}\nsystems:"))
+    assert [(one.baseline, one.ran.task, one.score, one.counts) for one in found.scans] == [
+        ("sshd", "scan", None, ()),
+        ("mlps-l3-host", "scan", None, ()),
+    ]
+    assert HostStatus.model_validate_json(found.model_dump_json(by_alias=True)) == found

@@ -13,7 +13,16 @@ from guardian.clock import rfc3339
 from guardian.errors import Interrupted, NotPermitted
 from guardian.keys.signing import SigningKey
 from guardian.ledger.store import Log
-from guardian.model.evidence import ConfigChange, Prune, Removal, RepositoryPosture, Suspicion, SuspicionCleared
+from guardian.model.drill import Planted
+from guardian.model.evidence import (
+    ConfigChange,
+    KeyEvent,
+    Prune,
+    Removal,
+    RepositoryPosture,
+    Suspicion,
+    SuspicionCleared,
+)
 from guardian.model.posture import Locked
 from guardian.model.reason import reason
 from guardian.model.removal import RemovedPoint
@@ -317,3 +326,75 @@ def test_a_log_that_cannot_be_read_now_is_no_old_value_repeated(log: Log, statin
     assert reader.catch_up().intact is None
     closed = False
     assert reader.catch_up().intact is True
+
+
+def test_what_a_look_finds_missing_and_unaccounted_is_counted(log: Log, stating: Any, said: Any) -> None:
+    for number in (1, 2, 3):
+        log.append(stating.receipt(number, said.START + number * HOUR))
+    assert (known(log).missing, known(log).unaccounted) == (None, None), "nobody has looked"
+    found = (
+        reason("snapshot-missing", snapshot=stating.digest(2), time=""),
+        reason("snapshot-foreign", snapshot=stating.digest(9), host="x", time=""),
+        reason("snapshot-foreign-more", count=40),
+        reason("snapshot-orphan", "warning", snapshot=stating.digest(8), run=""),
+    )
+    log.append(stating.drill(3, said.START + 4 * HOUR, said.checked("D0", "FAIL", reasons=found)))
+    assert (known(log).missing, known(log).unaccounted) == (1, 42)
+    log.append(stating.drill(3, said.START + 5 * HOUR, said.checked("D0", "COULD_NOT_VERIFY")))
+    assert (known(log).missing, known(log).unaccounted) == (1, 42), "nobody could look"
+    log.append(stating.drill(3, said.START + 6 * HOUR, said.checked("D0")))
+    assert (known(log).missing, known(log).unaccounted) == (0, 0)
+
+
+def test_faults_that_were_planted_and_words_that_differ(log: Log, stating: Any, said: Any) -> None:
+    log.append(stating.receipt(1, said.START))
+    planted = tuple(Planted(kind="flip", level="D2", where="", found=found) for found in (True, False, True))
+    differ = reason("paths-disagree", what="tree", decoder="a", restic="b")
+    looked = said.checked("D2", "COULD_NOT_VERIFY", planted=planted, reasons=(differ,))
+    log.append(stating.drill(1, said.START + HOUR, said.checked("D0"), looked))
+    word = known(log).drills["D2"]
+    assert (word.planted, word.planted_missed, word.disagreements) == (3, 1, 1)
+    log.append(stating.drill(1, said.START + 2 * HOUR, said.checked("D0"), said.checked("D3")))
+    word = known(log).drills["D2"]
+    assert (word.outcome, word.planted_missed) == ("PASS", 1), "it climbed past it without looking again"
+    log.append(stating.drill(1, said.START + 3 * HOUR, said.checked("D0"), said.checked("D2", planted=planted[:1])))
+    word = known(log).drills["D2"]
+    assert (word.planted, word.planted_missed, word.disagreements) == (1, 0, 0)
+
+
+def test_the_newest_bound_stands_also_where_it_was_thin(log: Log, stating: Any, said: Any) -> None:
+    log.append(stating.receipt(1, said.START))
+    for hours, upper in ((1, 0.009), (2, 0.4)):
+        at = said.START + hours * HOUR
+        log.append(
+            stating.drill(1, at, said.checked("D0"), said.checked("D3", assurances=(said.sampled(upper=upper),)))
+        )
+    bound = known(log).bound
+    assert bound is not None
+    assert (bound.level, bound.confidence, bound.max_loss, bound.at) == ("D3", 0.95, 0.4, said.START + 2 * HOUR)
+
+
+def test_custody_and_what_was_promised_of_a_repository(log: Log, stating: Any, said: Any) -> None:
+    def key(event: str, hours: int) -> KeyEvent:
+        at = rfc3339(said.START + hours * HOUR)
+        return KeyEvent(event=event, tenant="t", host="h", key_id="k", repository="main", threshold=3, shares=5, at=at)
+
+    log.append(key("password-escrowed", 1))
+    custody = facts(log).repositories["main"].custody
+    assert custody is not None
+    assert (custody.threshold, custody.shares, custody.stale, custody.drilled) == (3, 5, False, None)
+    log.append(stating.drill(1, said.START + 2 * HOUR, said.checked("K")))
+    log.append(key("password-rotated", 3))
+    custody = facts(log).repositories["main"].custody
+    assert custody is not None
+    assert (custody.stale, custody.drilled) == (True, rfc3339(said.START + 2 * HOUR))
+    log.append(
+        RepositoryPosture(
+            tenant="t", host="h", repository="main", repository_id="i", kind="s3", outcome="failed",
+            reasons=(reason("canary-deleted"),), promised=("lock",), immutable=False,
+            started=rfc3339(said.START), ended=rfc3339(said.START),
+        )
+    )  # fmt: skip
+    stored = facts(log).repositories["main"]
+    assert (stored.promised, [one.code for one in stored.found]) == (True, ["canary-deleted"])
+    assert stored.custody == custody
