@@ -55,6 +55,9 @@ from guardian.config import reference as made
 for name, text in (("guardian.schema.json", made.schema_text()), ("configuration.md", made.reference_text())):
     if (made.FOLDER / name).read_text("utf-8") != text:
         raise SystemExit(f"docs/reference/{name} is stale: run python -m guardian.config.reference --write")
+from guardian_exporters import reference as metrics
+if metrics.PAGE.read_text("utf-8") != metrics.reference_text():
+    raise SystemExit("docs/reference/metrics.md is stale: run python -m guardian_exporters.reference --write")
 """
 CHECKS: dict[str, tuple[str, list[str]]] = {
     "format": ("formatting (ruff format)", ["ruff", "format", "--check", "."]),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from guardian_exporters.family import family
+from guardian_exporters.family import family, rare
 
 EXPORTER: Final = (
     family(
@@ -10,21 +10,21 @@ EXPORTER: Final = (
         ("collector",),
         "Whether this part of the metrics could be made at this scrape.",
         "本次抓取时该部分指标是否成功生成。",
-        series=6,
+        series=8,
     ),
     family(
         "exporter_collector_duration_seconds",
         ("collector",),
         "How long this part of the metrics took to make at this scrape.",
         "本次抓取时生成该部分指标所用时间。",
-        series=6,
+        series=8,
     ),
     family(
         "exporter_collector_last_success_timestamp_seconds",
         ("collector",),
         "Time of the newest status this part was made from, 0 for none.",
         "该部分最近一次成功所依据的状态的时间，0 表示从未成功。",
-        series=6,
+        series=8,
     ),
     family(
         "exporter_scrapes_total", (), "Answers with metrics since the agent started.", "代理启动以来提供指标的次数。"
@@ -43,7 +43,6 @@ AGENT: Final = (
         ("version", "restic"),
         "Versions of the agent and of its restic.",
         "代理及其 restic 的版本。",
-        fleet=True,
         series=1,
     ),
     family("agent_start_timestamp_seconds", (), "When the agent started.", "代理的启动时间。"),
@@ -89,12 +88,27 @@ AGENT: Final = (
     ),
     family("agent_state_free_bytes", (), "Free space where state is kept.", "状态目录所在位置的剩余空间。"),
     family(
+        "agent_max_loss_objective_ratio",
+        (),
+        "The share of bad data that samples are to rule out.",
+        "抽样应排除的损坏数据比例（目标）。",
+        fleet=True,
+    ),
+    rare(
         "agent_problems",
         ("severity",),
         "Problems of the agent itself that stand now.",
         "代理自身当前存在的问题数。",
-        fleet=True,
+        fleet=1,
         series=2,
+    ),
+    rare(
+        "agent_reason",
+        ("reason", "severity"),
+        "1 for each problem of the agent itself that stands now.",
+        "代理自身当前存在的每个问题为 1。",
+        fleet=1,
+        series=1,
     ),
     family(
         "agent_jobs",
@@ -126,6 +140,5 @@ LEDGER: Final = (
         (),
         "Time of the newest entry in the signed log, 0 for none.",
         "签名日志最新条目的时间，0 表示没有。",
-        fleet=True,
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from guardian_exporters.family import COPY, DRILL, REPOSITORY, SOURCE, family
+from guardian_exporters.family import COPY, DRILL, REPOSITORY, SOURCE, family, rare
 
 SOURCES: Final = (
     family(
@@ -20,11 +20,40 @@ SOURCES: Final = (
         fleet=True,
     ),
     family(
+        "plan_paused_since_timestamp_seconds",
+        SOURCE,
+        "Since when the source's plan is not in force; there only while it is not.",
+        "保护计划从何时起停用；仅在停用期间输出。",
+        fleet=True,
+        series=0,
+    ),
+    rare(
+        "plan_reason",
+        (*SOURCE, "reason", "severity"),
+        "1 for everything that speaks against the source now, by its code.",
+        "当前对该数据源不利的每个原因为 1（按原因代码）。",
+        fleet=1,
+        series=1,
+    ),
+    family(
+        "plan_assured_max_loss_ratio",
+        SOURCE,
+        "The share of bad data that the newest sample leaves possible, be it thin or not.",
+        "最近一次抽样仍可能未发现的损坏数据比例，无论抽样是否充分。",
+        fleet=True,
+    ),
+    family(
+        "plan_assured_confidence_ratio",
+        SOURCE,
+        "How sure the newest sample is of that.",
+        "最近一次抽样对此的置信度。",
+    ),
+    rare(
         "plan_verdict",
         (*SOURCE, "verdict"),
         "1 for the verdict that holds, 0 for the others.",
         "当前结论为 1，其余为 0。",
-        fleet=True,
+        fleet=3,
         series=12,
     ),
     family(
@@ -46,6 +75,7 @@ SOURCES: Final = (
         SOURCE,
         "How long a recovery may take: the objective.",
         "目标：恢复最多可用多长时间（RTO）。",
+        fleet=True,
     ),
     family(
         "backup_last_success_timestamp_seconds",
@@ -66,23 +96,44 @@ SOURCES: Final = (
         SOURCE,
         "When the newest backup was begun, 0 for never.",
         "最近一次备份的开始时间，0 表示从未。",
-        fleet=True,
     ),
-    family(
+    rare(
         "backup_last_exit_code",
         SOURCE,
         "Exit code of the newest backup: 0 good, see the table of exit codes.",
         "最近一次备份的退出码：0 为成功，其余见退出码表。",
-        fleet=True,
+        fleet=0,
     ),
-    family(
+    rare(
         "backup_consecutive_failures",
         SOURCE,
         "Backups without success since the last good one.",
         "自上次成功以来连续未成功的备份次数。",
-        fleet=True,
+        fleet=0,
     ),
-    family("backup_running", SOURCE, "Whether a backup of it runs now.", "当前是否正在备份。", fleet=True),
+    family("backup_running", SOURCE, "Whether a backup of it runs now.", "当前是否正在备份。"),
+    family(
+        "backup_running_since_timestamp_seconds",
+        SOURCE,
+        "Since when a backup of it runs; there only while one does.",
+        "正在进行的备份的开始时间；仅在备份期间输出。",
+        fleet=1,
+        series=1,
+    ),
+    rare(
+        "backup_missing_snapshots",
+        SOURCE,
+        "Restore points that the newest look did not find as they should be.",
+        "最近一次检查中缺失或被改动的恢复点数。",
+        fleet=0,
+    ),
+    rare(
+        "backup_unaccounted_snapshots",
+        SOURCE,
+        "Snapshots of this source without a statement in the signed log.",
+        "签名日志中没有记录的快照数。",
+        fleet=0,
+    ),
     family("backup_next_due_timestamp_seconds", SOURCE, "When its next backup is due.", "下一次备份的计划时间。"),
     family(
         "backup_slots_missed_total",
@@ -93,12 +144,12 @@ SOURCES: Final = (
     family(
         "backup_slots_skipped_total", SOURCE, "Slots in which no backup ran on purpose.", "按规则跳过的计划时段数。"
     ),
-    family(
+    rare(
         "backup_suspicious_snapshots",
         SOURCE,
         "Snapshots that are marked as suspicious and not yet cleared.",
         "被标记为可疑且尚未解除的快照数。",
-        fleet=True,
+        fleet=0,
     ),
     family("backup_last_duration_seconds", SOURCE, "How long the newest backup took.", "最近一次备份所用时间。"),
     family(
@@ -190,6 +241,42 @@ DRILLS: Final = (
         "最近一次演练仍可能未发现的损坏数据比例上限。",
         series=6,
     ),
+    family(
+        "drill_interval_seconds",
+        DRILL,
+        "The longest time between two drills of this level by plan.",
+        "按计划该级别两次演练之间的最长间隔。",
+    ),
+    family(
+        "drill_deadline_timestamp_seconds",
+        SOURCE,
+        "When the first of its planned levels has gone without a pass for twice its interval.",
+        "各计划级别中最早满两倍间隔仍未通过演练的时间。",
+        fleet=True,
+    ),
+    family(
+        "drill_planted_faults",
+        DRILL,
+        "Faults planted into a shadow view in the newest drill of this level.",
+        "最近一次该级别演练在影子视图中植入的故障数。",
+        series=6,
+    ),
+    rare(
+        "drill_planted_missed",
+        DRILL,
+        "Of those, faults that the drill did not find.",
+        "其中演练未能发现的故障数。",
+        fleet=0,
+        series=6,
+    ),
+    rare(
+        "drill_disagreements",
+        DRILL,
+        "How often Guardian's decoder and the restic program said different things in that drill.",
+        "该演练中自带解码器与 restic 程序结论不一致的次数。",
+        fleet=0,
+        series=6,
+    ),
 )
 
 COPIES: Final = (
@@ -200,6 +287,12 @@ COPIES: Final = (
         "Creation time of the newest restore point in the further repository, 0 for never.",
         "副本仓库中最新恢复点的创建时间，0 表示从未。",
         fleet=True,
+    ),
+    family(
+        "copy_last_verified_timestamp_seconds",
+        COPY,
+        "Creation time of the newest copied restore point that was proved restorable, 0 for never.",
+        "副本中最新的、已证明可恢复的恢复点的创建时间，0 表示从未证明。",
     ),
     family("copy_last_exit_code", COPY, "Exit code of the newest copy.", "最近一次复制的退出码。"),
     family(
@@ -214,7 +307,15 @@ COPIES: Final = (
 REPOSITORIES: Final = (
     family("repo_snapshots", REPOSITORY, "Snapshots in the repository.", "仓库中的快照数。", fleet=True),
     family("repo_size_bytes", REPOSITORY, "Size of the repository.", "仓库大小。", fleet=True),
-    family("repo_locks", REPOSITORY, "restic locks in the repository.", "仓库中的 restic 锁数。", fleet=True),
+    family(
+        "repo_quota_bytes",
+        REPOSITORY,
+        "How much it may grow to, where the configuration says so.",
+        "仓库容量上限（配置中指定时输出）。",
+        fleet=True,
+        series=0,
+    ),
+    family("repo_locks", REPOSITORY, "restic locks in the repository.", "仓库中的 restic 锁数。"),
     family(
         "repo_oldest_lock_timestamp_seconds",
         REPOSITORY,
@@ -243,6 +344,21 @@ REPOSITORIES: Final = (
         "我方尝试删除和覆盖是否被拒绝。",
         fleet=True,
     ),
+    rare(
+        "repo_immutable_promised",
+        REPOSITORY,
+        "Whether the configuration promises that nothing in it can be destroyed.",
+        "配置是否承诺其中内容不可被销毁。",
+        fleet=1,
+    ),
+    rare(
+        "repo_reason",
+        (*REPOSITORY, "reason", "severity"),
+        "1 for everything that the newest look at the storage and the newest maintenance found, by its code.",
+        "最近一次存储检查与维护发现的每个问题为 1（按原因代码）。",
+        fleet=0,
+        series=1,
+    ),
     family(
         "repo_maintain_last_success_timestamp_seconds",
         REPOSITORY,
@@ -264,5 +380,37 @@ REPOSITORIES: Final = (
         REPOSITORY,
         "Exit code of the newest look at the storage.",
         "最近一次检查存储设置的退出码。",
+    ),
+)
+
+CUSTODY: Final = (
+    family(
+        "custody_last_proven_timestamp_seconds",
+        REPOSITORY,
+        "When holders last proved that their shares open the repository, 0 for never.",
+        "份额持有人最近一次证明能打开仓库的时间，0 表示从未。",
+        fleet=True,
+    ),
+    family(
+        "custody_last_escrow_timestamp_seconds",
+        REPOSITORY,
+        "When the repository's password was last split into shares, 0 for never.",
+        "仓库口令最近一次拆分为份额的时间，0 表示从未。",
+        fleet=True,
+    ),
+    rare(
+        "custody_stale",
+        REPOSITORY,
+        "Whether the password was changed after it was last split.",
+        "口令在最近一次拆分之后是否又更换过。",
+        fleet=0,
+    ),
+    family(
+        "custody_interval_seconds",
+        REPOSITORY,
+        "How often holders are to prove their shares by plan.",
+        "按计划份额持有人应多久证明一次。",
+        fleet=True,
+        series=0,
     ),
 )

@@ -6,8 +6,9 @@ from typing import Final
 
 from guardian.clock import Clock
 from guardian.model.status import HostStatus
-from guardian_exporters import host, protection
-from guardian_exporters.catalogue import BY_NAME, COLLECTORS, FAMILIES
+from guardian_exporters import baseline, host, protection
+from guardian_exporters.catalogue import BY_NAME, COLLECTORS, ON_HOSTS
+from guardian_exporters.patience import Patience
 from guardian_exporters.rows import Row, Rows, seconds
 from guardian_exporters.text import label, text
 
@@ -22,11 +23,13 @@ COLLECT: Final[Mapping[str, Collect]] = dict(
             protection.drills,
             protection.copies,
             protection.repositories,
+            protection.custody,
+            baseline.scans,
         ),
         strict=True,
     )
 )
-_Made = dict[str, dict[tuple[str, ...], float]]
+Made = dict[str, dict[tuple[str, ...], float]]
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class Exporter:
 
     clock: Clock
     collect: Mapping[str, Collect] = field(default_factory=lambda: COLLECT)
+    patience: Patience = field(default_factory=Patience)
     _newest: dict[str, float] = field(default_factory=dict)
 
     def text(self, status: HostStatus | None, extra: Iterable[Row] = (), *, openmetrics: bool = False) -> bytes:
@@ -43,17 +47,17 @@ class Exporter:
         ``extra`` are rows that whoever serves the text says of itself, such as ``exporter_scrapes_total``.
         """
         made = self.made(status, extra)
-        served = ((family, made[family.name]) for family in FAMILIES if family.name in made)
+        served = ((family, made[family.name]) for family in ON_HOSTS if family.name in made)
         return text(served, openmetrics=openmetrics)
 
-    def made(self, status: HostStatus | None, extra: Iterable[Row] = ()) -> _Made:
+    def made(self, status: HostStatus | None, extra: Iterable[Row] = ()) -> Made:
         """The same as data: full name of a metric → label values in the catalogue's order → value."""
-        made: _Made = {}
+        made: Made = {}
         for name, collect in self.collect.items():
             begun = self.clock.monotonic()
             good = self._part(name, collect, status, made)
             took = max(0.0, self.clock.monotonic() - begun)
-            _add(
+            add(
                 made,
                 (
                     ("exporter_collector_success", (name,), good),
@@ -61,16 +65,16 @@ class Exporter:
                     ("exporter_collector_last_success_timestamp_seconds", (name,), self._newest.get(name, 0.0)),
                 ),
             )
-        _add(made, extra)
+        add(made, extra)
         return made
 
-    def _part(self, name: str, collect: Collect, status: HostStatus | None, made: _Made) -> bool:
+    def _part(self, name: str, collect: Collect, status: HostStatus | None, made: Made) -> bool:
         """Add what one collector says, all of it or nothing; whether it could."""
         if status is None:
             return False
-        mine: _Made = {}
+        mine: Made = {}
         try:
-            _add(mine, collect(status))
+            self.patience.run(name, lambda: add(mine, collect(status)))
             self._newest[name] = seconds(status.at)
         except Exception:  # noqa: BLE001  whatever is wrong with one part, the others are served
             return False
@@ -78,7 +82,7 @@ class Exporter:
         return True
 
 
-def _add(made: _Made, rows: Iterable[Row]) -> None:
+def add(made: Made, rows: Iterable[Row]) -> None:
     """Put rows where they belong. Raises KeyError for a metric that is not declared, ValueError for other labels than
     declared ones, and for the same series twice: Prometheus would refuse the whole page."""
     for name, values, value in rows:

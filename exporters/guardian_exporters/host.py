@@ -4,7 +4,7 @@ from collections import Counter
 
 from guardian.model.status import HostStatus
 from guardian_exporters.catalogue import JOB_STATES, PROBLEM_SEVERITIES
-from guardian_exporters.rows import Rows, ever, known, moment
+from guardian_exporters.rows import Rows, ever, known, moment, reasons
 
 
 def agent(status: HostStatus) -> Rows:
@@ -20,6 +20,8 @@ def agent(status: HostStatus) -> Rows:
     yield "agent_draining", (), now.draining
     yield from moment("agent_next_wake_timestamp_seconds", (), now.next_wake)
     yield from known("agent_state_free_bytes", (), now.state_free_bytes)
+    yield from known("agent_max_loss_objective_ratio", (), now.max_loss_objective)
+    yield from reasons("agent_reason", (), now.problems)
     problems = Counter[str](problem.severity for problem in now.problems)
     for severity in PROBLEM_SEVERITIES:
         yield "agent_problems", (severity,), problems[severity]

@@ -1,8 +1,13 @@
 """Collectors of what is protected: sources and their plans, drills, copies, repositories."""
 
+from typing import Final
+
 from guardian.model.status import HostStatus, SourceStatus
 from guardian_exporters.catalogue import VERDICTS
-from guardian_exporters.rows import Rows, ever, exit_code, known, moment
+from guardian_exporters.rows import Rows, ever, exit_code, known, moment, reasons, seconds
+
+LATE: Final = 2
+"""Drills are overdue after so many of the longest times between two of them, as in the agent's verdicts."""
 
 _FIGURES = (
     ("backup_last_duration_seconds", "seconds"),
@@ -20,12 +25,13 @@ _MEDIANS = (
 
 def sources(status: HostStatus) -> Rows:
     """Every source: its plan, its backups, its figures."""
-    running = {job.task for job in status.jobs if job.kind == "backup" and job.state != "queued"}
+    running = {job.task: job.since for job in status.jobs if job.kind == "backup" and job.state != "queued"}
     for source in status.sources:
         labels = (source.system, source.source)
         yield from _plan(source, labels)
         yield from _backups(source, labels)
         yield "backup_running", labels, source.backup.task in running
+        yield from moment("backup_running_since_timestamp_seconds", labels, running.get(source.backup.task))
         for name, figure in _FIGURES:
             yield from known(name, labels, source.figures.get(figure))
         for name, figure in _MEDIANS:
@@ -35,6 +41,11 @@ def sources(status: HostStatus) -> Rows:
 def _plan(source: SourceStatus, labels: tuple[str, str]) -> Rows:
     yield "plan_info", (*labels, source.kind, source.repository), 1
     yield "plan_enabled", labels, source.backup.enabled
+    yield from moment("plan_paused_since_timestamp_seconds", labels, source.paused_since)
+    yield from reasons("plan_reason", labels, source.reasons)
+    if source.assured is not None:
+        yield from known("plan_assured_max_loss_ratio", labels, source.assured.max_loss)
+        yield from known("plan_assured_confidence_ratio", labels, source.assured.confidence)
     for verdict in VERDICTS:
         yield "plan_verdict", (*labels, verdict), source.verdict == verdict
     yield from moment("plan_created_timestamp_seconds", labels, source.known_since)
@@ -55,10 +66,13 @@ def _backups(source: SourceStatus, labels: tuple[str, str]) -> Rows:
     yield "backup_slots_missed_total", labels, ran.missed
     yield "backup_slots_skipped_total", labels, ran.skipped
     yield "backup_suspicious_snapshots", labels, len(source.suspicious)
+    yield from known("backup_missing_snapshots", labels, source.missing)
+    yield from known("backup_unaccounted_snapshots", labels, source.unaccounted)
 
 
 def drills(status: HostStatus) -> Rows:
     """The newest drills of every source and level."""
+    deadlines: dict[tuple[str, str], float] = {}
     for drill in status.drills:
         labels = (drill.system, drill.source, drill.level)
         yield "drill_enabled", labels, drill.ran.enabled
@@ -69,6 +83,16 @@ def drills(status: HostStatus) -> Rows:
         yield from known("drill_last_rpo_seconds", labels, drill.rpo_seconds)
         yield from known("drill_last_confidence_ratio", labels, drill.confidence)
         yield from known("drill_last_max_loss_ratio", labels, drill.max_loss)
+        yield from known("drill_interval_seconds", labels, drill.interval_seconds)
+        yield from known("drill_planted_faults", labels, drill.planted)
+        yield from known("drill_planted_missed", labels, drill.planted_missed)
+        yield from known("drill_disagreements", labels, drill.disagreements)
+        since = drill.last_pass or drill.known_since
+        if drill.ran.enabled and drill.interval_seconds is not None and since is not None:
+            late = seconds(since) + LATE * drill.interval_seconds
+            deadlines[labels[:2]] = min(late, deadlines.get(labels[:2], late))
+    for source, deadline in deadlines.items():
+        yield "drill_deadline_timestamp_seconds", source, deadline
 
 
 def copies(status: HostStatus) -> Rows:
@@ -77,6 +101,7 @@ def copies(status: HostStatus) -> Rows:
         labels = (copy.system, copy.source, copy.repository)
         yield "copy_enabled", labels, copy.ran.enabled
         yield from ever("copy_last_success_timestamp_seconds", labels, copy.restore_point)
+        yield from ever("copy_last_verified_timestamp_seconds", labels, copy.verified)
         yield from exit_code("copy_last_exit_code", labels, copy.ran)
         yield "copy_consecutive_failures", labels, copy.ran.failures_in_a_row
         yield from known("copy_behind_snapshots", labels, copy.behind)
@@ -88,12 +113,26 @@ def repositories(status: HostStatus) -> Rows:
         labels = (repository.key,)
         yield from known("repo_snapshots", labels, repository.snapshots)
         yield from known("repo_size_bytes", labels, repository.bytes)
+        yield from known("repo_quota_bytes", labels, repository.quota_bytes)
         yield from known("repo_locks", labels, repository.locks)
         yield from moment("repo_oldest_lock_timestamp_seconds", labels, repository.oldest_lock)
         yield from known("repo_verified_ratio", labels, repository.coverage)
         yield from moment("repo_object_lock_until_timestamp_seconds", labels, repository.lock_until)
         yield from known("repo_immutable", labels, repository.immutable)
+        yield from known("repo_immutable_promised", labels, repository.promised)
+        yield from reasons("repo_reason", labels, repository.reasons)
         yield from ever("repo_maintain_last_success_timestamp_seconds", labels, repository.maintain.last_success)
         yield from exit_code("repo_maintain_last_exit_code", labels, repository.maintain)
         yield from ever("repo_posture_last_success_timestamp_seconds", labels, repository.posture.last_success)
         yield from exit_code("repo_posture_last_exit_code", labels, repository.posture)
+
+
+def custody(status: HostStatus) -> Rows:
+    """Who can open each repository when this host is gone."""
+    for repository in status.repositories:
+        if (held := repository.custody) is not None:
+            labels = (repository.key,)
+            yield from ever("custody_last_proven_timestamp_seconds", labels, held.proven)
+            yield from ever("custody_last_escrow_timestamp_seconds", labels, held.escrowed)
+            yield "custody_stale", labels, held.stale
+            yield from known("custody_interval_seconds", labels, held.interval_seconds)

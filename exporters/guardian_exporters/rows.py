@@ -1,10 +1,14 @@
 """What a collector says: the name of a metric, the values of its labels, a number."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Final
 
+from guardian.model.reason import Reason
 from guardian.model.status import Ran
+
+_WORSE: Final = ("info", "warning", "critical")
 
 Row = tuple[str, tuple[str, ...], float]
 """Name without ``guardian_``, label values in the catalogue's order, value."""
@@ -34,6 +38,16 @@ def seconds(time: str) -> float:
     if read.tzinfo is None:
         raise ValueError("a time without a zone")
     return read.timestamp()
+
+
+def reasons(name: str, labels: tuple[str, ...], found: Iterable[Reason]) -> Rows:
+    """1 for each code; of one that is said twice, the worse severity."""
+    worst: dict[str, str] = {}
+    for one in found:
+        if _WORSE.index(one.severity) > _WORSE.index(worst.get(one.code, "info")) or one.code not in worst:
+            worst[one.code] = one.severity
+    for code, severity in worst.items():
+        yield name, (*labels, code, severity), 1
 
 
 def exit_code(name: str, labels: tuple[str, ...], ran: Ran) -> Rows:

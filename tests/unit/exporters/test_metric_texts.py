@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +22,12 @@ from prometheus_client.registry import CollectorRegistry
 from prometheus_client.utils import floatToGoString
 
 from guardian.clock import SystemClock
+from guardian.model.reason import reason
 from guardian.model.status import HostStatus
 from guardian_exporters import catalogue
-from guardian_exporters.exposition import Exporter
+from guardian_exporters.declared_host import EXPORTER
+from guardian_exporters.exposition import COLLECT, Exporter
+from guardian_exporters.patience import Patience
 from guardian_exporters.reference import reference_text
 from guardian_exporters.text import MAX_LABEL, OPENMETRICS, PLAIN, label, number, wants_openmetrics
 
@@ -63,11 +67,11 @@ def promtool() -> str:
 
 def test_every_metric_costs_what_is_declared() -> None:
     counted = Counter(name for name, *_labels in samples(served(hosts.reference_host())))
-    assert dict(counted) == {family.name: family.series for family in catalogue.FAMILIES}
+    assert dict(counted) == {family.name: family.series for family in catalogue.FAMILIES if family.series}
 
 
 def test_budgets_hold() -> None:
-    fleet = sum(family.series for family in catalogue.FAMILIES if family.fleet)
+    fleet = sum(family.fleet for family in catalogue.FAMILIES)
     everything = sum(family.series for family in catalogue.FAMILIES)
     assert fleet <= catalogue.FLEET_BUDGET
     assert everything <= catalogue.HOST_BUDGET
@@ -84,7 +88,9 @@ def test_declarations_keep_the_rules(family: catalogue.Family) -> None:
     assert (family.kind == "counter") == family.name.endswith("_total")
     assert (family.kind == "info") == family.name.endswith("_info")
     assert not re.search(r"_(millis|secs|mb|gb|percent|count|sum|bucket)(_|$)", family.name)
-    assert not set(family.labels) & {"tenant", "host", "region", "snapshot", "path", "error", "job", "instance"}
+    assert not set(family.labels) & {"host", "snapshot", "path", "error", "job", "instance"}
+    assert family.whole or not set(family.labels) & {"tenant", "region"}, "added by who knows"
+    assert family.zeros or family.kind == "gauge"
     assert family.en.endswith(".")
     assert family.zh.endswith("。")
 
@@ -152,6 +158,65 @@ def test_a_part_that_broke_later_says_how_old_its_last_success_is_and_repeats_no
     assert ("guardian_ledger_entries",) not in told
 
 
+def test_a_part_that_hangs_is_waited_for_once_and_the_others_are_served() -> None:
+    release, begun = threading.Event(), []
+
+    def hangs(_status: HostStatus) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        begun.append(1)
+        release.wait(30.0)
+        yield "ledger_entries", (), 1.0
+
+    exporter = Exporter(SystemClock(), {**COLLECT, "ledger": hangs}, Patience(0.05))
+    for _again in range(3):
+        told = samples(exporter.text(hosts.reference_host()).decode())
+        assert told["guardian_exporter_collector_success", "ledger"] == 0
+        assert ("guardian_ledger_entries",) not in told
+        assert told["guardian_exporter_collector_success", "scans"] == 1
+        assert told["guardian_plan_enabled", "mail", "social"] == 1
+    assert len(begun) == 1, "a hundred scrapes must not leave a hundred threads"
+    release.set()
+    while samples(exporter.text(hosts.reference_host()).decode())["guardian_exporter_collector_success", "ledger"] == 0:
+        pass
+    assert len(begun) == 2
+
+
+def test_what_is_found_has_a_series_for_as_long_as_it_stands() -> None:
+    twice = (reason("drill-says-no", level="D2"), reason("drill-says-no", "warning", level="D3"))
+    bad = hosts.source(name="bad", verdict="at-risk", reasons=twice, missing=3, unaccounted=1, paused_since=hosts.AT)
+    told = samples(served(hosts.reference_host(sources=(bad, hosts.source(name="good", missing=None)))))
+    reasons = {key for key in told if key[0] == "guardian_plan_reason"}
+    assert reasons == {("guardian_plan_reason", "drill-says-no", "critical", "bad", "social")}, "once, the worse"
+    assert told["guardian_backup_missing_snapshots", "bad", "social"] == 3
+    assert ("guardian_backup_missing_snapshots", "good", "social") not in told, "nobody has looked"
+    assert told["guardian_plan_paused_since_timestamp_seconds", "bad", "social"] == hosts.AT_SECONDS
+    assert ("guardian_plan_paused_since_timestamp_seconds", "good", "social") not in told
+    assert told["guardian_repo_reason", "canary-hidden", "main", "info"] == 1
+
+
+def test_the_deadline_is_that_of_the_level_that_waits_longest() -> None:
+    late = hosts.drill("mail", "D3").model_copy(update={"last_pass": "2026-11-01T00:00:00Z"})
+    never = hosts.drill("never", "D3").model_copy(update={"last_pass": None})
+    manual = hosts.drill("manual", "D4").model_copy(update={"interval_seconds": None})
+    told = samples(served(hosts.reference_host(drills=(hosts.drill("mail", "D2"), late, never, manual))))
+    november = hosts.AT_SECONDS - 22 * 86400 - 8 * 3600
+    assert told["guardian_drill_deadline_timestamp_seconds", "mail", "social"] == november + 14 * 86400
+    assert told["guardian_drill_deadline_timestamp_seconds", "never", "social"] == november + 14 * 86400
+    assert ("guardian_drill_deadline_timestamp_seconds", "manual", "social") not in told
+
+
+def test_a_baseline_nobody_has_scanned_says_so_and_nothing_else() -> None:
+    never = hosts.scan(evaluated=None, baseline="sshd")
+    told = samples(served(hosts.reference_host(scans=(hosts.scan(), never))))
+    mine = {key[0]: value for key, value in told.items() if "sshd" in key}
+    assert mine.pop("guardian_baseline_last_scan_timestamp_seconds") == 0
+    assert set(mine) == {"guardian_baseline_next_due_timestamp_seconds"}
+    where = ("mlps-l3-host", "host:app-1")
+    failed = {key[2]: value for key, value in told.items() if key[0] == "guardian_baseline_failed_checks"}
+    assert failed == {"info": 0, "low": 0, "medium": 0, "high": 3, "critical": 1}, "waived ones are told apart"
+    assert told["guardian_baseline_waived_checks", *where] == 2
+    assert told["guardian_baseline_checks", where[0], "fail", where[1]] == 6
+
+
 def test_the_same_source_twice_does_not_spoil_the_page() -> None:
     told = samples(served(hosts.reference_host(sources=(hosts.source(), hosts.source()))))
     assert told["guardian_exporter_collector_success", "sources"] == 0
@@ -160,9 +225,10 @@ def test_the_same_source_twice_does_not_spoil_the_page() -> None:
 
 def test_without_a_status_nothing_is_claimed() -> None:
     told = samples(served(None))
-    assert {name for name, *_labels in told} == {
-        family.name for family in catalogue.FAMILIES if family.name.startswith("guardian_exporter_")
-    } | {"guardian_agent_cpu_seconds_total", "guardian_agent_resident_memory_bytes"}
+    assert {name for name, *_labels in told} == {family.name for family in EXPORTER} | {
+        "guardian_agent_cpu_seconds_total",
+        "guardian_agent_resident_memory_bytes",
+    }
     assert not any(told["guardian_exporter_collector_success", name] for name in catalogue.COLLECTORS)
 
 
