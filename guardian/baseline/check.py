@@ -62,7 +62,9 @@ def parse_path(value: object) -> object:
     """``a/b/c``, ``.`` or a list of keys as a tuple of keys."""
     if value == ".":
         return ()
-    return tuple(value.split("/")) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return tuple(value.split("/"))
+    return tuple(value) if isinstance(value, list) else value
 
 
 FactPath = Annotated[

@@ -7,7 +7,7 @@ parameter for a rule that was not chosen. A rule that silently does not run woul
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -61,8 +61,11 @@ class Library:
         tight: dict[str, dict[str, Json]] = {}
         rules: dict[str, Family] = {}
         names = tuple(dict.fromkeys(baselines))
+        members: dict[str, frozenset[str]] = {}
         for name in names:
-            for rule, values in self._of(name):
+            found = tuple(self._of(name))
+            members[name] = frozenset(rule for rule, _values in found)
+            for rule, values in found:
                 rules[rule] = self.rules[rule][1]
                 _tighten(self.rules[rule][0], tight.setdefault(rule, {}), values)
         for rule, written in (params or {}).items():
@@ -79,7 +82,7 @@ class Library:
             ready(self.rules[rule][0], rules[rule].family, rules[rule].target, tight[rule])
             for rule in sorted(rules, key=order.__getitem__)
         )
-        return Policy(names, chosen)
+        return Policy(names, chosen, members)
 
     def _of(self, name: str) -> Iterable[tuple[str, Mapping[str, Json]]]:
         """The ids of the rules of one baseline, each with the parameters that it tightens."""
@@ -104,16 +107,47 @@ class Policy:
 
     baselines: tuple[str, ...]
     rules: tuple[Ready, ...]
+    members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The ids of the rules of each baseline."""
 
     def of(self, kind: TargetKind) -> tuple[Ready, ...]:
         """Those for one kind of target."""
         return tuple(rule for rule in self.rules if rule.target == kind)
 
     @cached_property
+    def document(self) -> bytes:
+        """Every rule and the parameters that hold, as canonical bytes: with them any verdict can be made again."""
+        value = [
+            {
+                "family": one.family,
+                "target": one.target,
+                "rule": one.rule.model_dump(mode="json", exclude_unset=True, by_alias=True),
+                "params": dict(one.params),
+            }
+            for one in self.rules
+        ]
+        return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 over every rule's digest and parameters: the same digest, the same questions."""
-        value = [[rule.rule.id, rule.digest, dict(rule.params)] for rule in self.rules]
-        return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        """SHA-256 of :attr:`document`: the same digest, the same questions."""
+        return hashlib.sha256(self.document).hexdigest()
+
+    @classmethod
+    def from_document(cls, data: bytes) -> "Policy":
+        """The policy that :attr:`document` gave. Raises ConfigError when it is none."""
+        try:
+            return cls(
+                (),
+                tuple(
+                    ready(
+                        Rule.model_validate_json(json.dumps(one["rule"])), one["family"], one["target"], one["params"]
+                    )
+                    for one in json.loads(data)
+                ),
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(_("these are no rules: {why}").format(why=str(error).splitlines()[0][:200])) from error
 
 
 def library(own: Iterable[Path] = (), folder: Path | None = None) -> Library:

@@ -37,7 +37,7 @@ class Parameter(Written):
         """Whether ``value`` is as strict as the default, or stricter."""
         default = self.default
         if isinstance(default, list):
-            if not isinstance(value, list):
+            if not isinstance(value, list | tuple):
                 return False
             inner, outer = (value, default) if self.bound == "subset" else (default, value)
             return all(item in outer for item in inner)

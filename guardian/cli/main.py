@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "restore": ("guardian.cli.restore", N_("Bring data back into an empty directory.")),
     "maintain": ("guardian.cli.maintain", N_("Apply retention with guard rails, and free space.")),
     "verify": ("guardian.cli.verify", N_("Prove by restore drills that data comes back.")),
+    "scan": ("guardian.cli.scan", N_("Hold configurations against security baselines.")),
     "schedule": ("guardian.cli.schedule", N_("Say when what comes round is due, and why it ran or did not.")),
     "ledger": ("guardian.cli.ledger", N_("Show, verify or export the signed log.")),
     "audit": ("guardian.cli.audit", N_("Make evidence packs; answer clauses and levels of standards from the log.")),

@@ -74,3 +74,11 @@ def in_repository(function: Callable[P, R]) -> Callable[..., R]:
     return click.option(
         "--repository", metavar="NAME", help=_("The copy in this repository instead of the one backed up to.")
     )(function)
+
+
+def configured(session: Session) -> bool:
+    """Whether there is a configuration to use, or one was named: some verbs are of use without."""
+    from guardian.config.load import FILE_NAME, SYSTEM_WIDE
+
+    places = (Path(FILE_NAME), SYSTEM_WIDE / FILE_NAME)
+    return session.config is not None or any(place.exists() for place in places)

@@ -24,6 +24,7 @@ PHASES = {
     "presence": N_("D0 receipts against snapshots"),
     "structure": N_("D1 structure of the repository"),
     "open": N_("opening the repository"),
+    "scan": N_("scanning"),
     "packs": N_("D2 stored packs"),
     "restore": N_("restoring"),
     "second-path": N_("the same by restic"),

@@ -37,6 +37,12 @@ SENTENCES: dict[str, str] = {
     "producer-overran": N_("{program} was not done after {seconds} seconds; nothing was saved"),
     "producer-short": N_("{program} wrote {bytes} bytes, at least {expected} were expected; nothing was saved"),
     "producer-trailer-missing": N_("what {program} wrote does not end with '{trailer}'; nothing was saved"),
+    # scans
+    "findings": N_("{count} findings at or over the threshold"),
+    "findings-undecided": N_("{count} verdicts at or over the threshold could not be decided"),
+    "waivers-astray": N_("{count} waivers speak of nothing that was looked at"),
+    "scan-targets-unreachable": N_("{count} targets could not be looked at"),
+    "nothing-scanned": N_("nothing was looked at: no rule fits any target"),
     # the run
     "file-unreadable-at-source": N_("{path} could not be read and is not in the snapshot"),
     "files-unreadable-more": N_("{count} more files could not be read"),

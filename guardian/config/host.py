@@ -6,6 +6,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from guardian.model.border import Duration, Id, Written
 from guardian.model.estate import Tenant
+from guardian.model.finding import Level as Severity
+from guardian.model.finding import RuleId
 from guardian.model.protection import RepositorySpec, SecretRef, System
 from guardian.model.scan_target import ScanTarget
 
@@ -46,6 +48,12 @@ class ScanSettings(Written):
     targets: dict[Id, ScanTarget] = Field(
         default_factory=dict, description="what is looked at beside this host, its sources and its repositories"
     )
+    fail_on: Severity = Field("high", description="findings of this severity and over make a scan fail")
+    params: dict[RuleId, dict[str, float | tuple[str, ...]]] = Field(
+        default_factory=dict, description="parameters of rules, made tighter: {GD-SSH-003: {max_tries: 3}}"
+    )
+    waivers: tuple[str, ...] = Field((), description="files of waivers, relative to the configuration")
+    policies: tuple[str, ...] = Field((), description="files or folders of rules of your own")
 
 
 class Bandwidth(Written):

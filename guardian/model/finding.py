@@ -7,6 +7,8 @@ from pydantic import Field, StringConstraints
 from guardian.model.border import Id, Sha256, Stated
 from guardian.model.estate import LocalText
 from guardian.model.predicate import Predicate
+from guardian.model.reason import Reason
+from guardian.model.scan_status import ScanCount
 
 Json = Any
 """Plain JSON: mappings with text keys, lists, text, numbers, booleans, null."""
@@ -95,31 +97,11 @@ class Finding(Stated):
     last_evaluated: str
 
 
-class Counts(Stated):
-    """How many verdicts there are of each status; ``waived`` of the failed ones."""
+class BaselineResult(Stated):
+    """What the rules of one baseline came to, on one target."""
 
-    passed: int = 0
-    failed: int = 0
-    unknown: int = 0
-    manual: int = 0
-    not_applicable: int = 0
-    waived: int = 0
-
-    @property
-    def decided(self) -> int:
-        """Verdicts that say yes or no."""
-        return self.passed + self.failed
-
-    @property
-    def coverage(self) -> float | None:
-        """The share that was decided of what applies; None where nothing applies."""
-        total = self.decided + self.unknown + self.manual
-        return self.decided / total if total else None
-
-    @property
-    def pass_rate(self) -> float | None:
-        """The share of good ones of what was decided; None where nothing was."""
-        return self.passed / self.decided if self.decided else None
+    baseline: Id
+    counts: tuple[ScanCount, ...] = ()
 
 
 class TargetResult(Stated):
@@ -128,17 +110,17 @@ class TargetResult(Stated):
     target: TargetRef
     facts: Sha256 = Field(description="digest of the view that was judged")
     findings: Sha256 = Field(description="digest of the verdicts")
-    counts: Counts
-    failed_by_severity: dict[Level, int] = Field(default_factory=dict, description="without the waived ones")
-    unknown_by_severity: dict[Level, int] = Field(default_factory=dict)
+    counts: tuple[ScanCount, ...] = ()
+    baselines: tuple[BaselineResult, ...] = ()
     read_at: str
 
 
 class ScanResult(Predicate):
     """One scan. Views and verdicts are kept under their digests, so that each verdict can be made again.
 
-    ``policy`` is the digest of rules, parameters and waivers as they were; ``outcome`` is ``failed`` when an unwaived
-    finding is at or over ``fail_on``, ``unknown`` when something at or over it could not be read.
+    ``policy`` is the digest of rules and parameters, ``manifest`` that of the list of all targets' results, of which
+    ``targets`` holds the first ones. ``outcome`` is ``failed`` when an unwaived finding is at or over ``fail_on``,
+    ``unknown`` when nothing is and something at or over it could not be decided.
     """
 
     name = "scan-result"
@@ -148,13 +130,19 @@ class ScanResult(Predicate):
     baselines: tuple[str, ...]
     fail_on: Level
     outcome: Literal["passed", "failed", "unknown"]
+    reasons: tuple[Reason, ...] = ()
     policy: Sha256
-    targets: tuple[TargetResult, ...]
+    manifest: Sha256
+    counts: tuple[ScanCount, ...] = ()
+    changes: dict[Change, int] = Field(default_factory=dict)
+    targets: tuple[TargetResult, ...] = ()
+    targets_in_all: int
     unreachable: dict[str, str] = Field(
         default_factory=dict, description="targets that could not be looked at at all, and why"
     )
-    changes: dict[Change, int] = Field(default_factory=dict)
-    waivers: int = 0
+    waivers: int = Field(0, description="those that hold")
+    waivers_astray: int = Field(0, description="those that speak of nothing that was looked at")
     next_waiver_end: str | None = None
+    full: bool = Field(True, description="whether everything that is configured was looked at")
     started: str
     ended: str

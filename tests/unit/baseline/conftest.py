@@ -88,7 +88,7 @@ rules:
     needs: [{fact: sysctl/run, by: /proc/sys, as: any}, {fact: sysctl/boot, by: sysctl.d, as: any}]
     check:
       all:
-        - {path: sysctl/run/net.ipv4.ip_forward, op: "==", value: "0"}
+        - {path: [sysctl, run, net.ipv4.ip_forward], op: "==", value: "0"}
         - none: [{path: sysctl/boot/net.ipv4.ip_forward, op: "==", value: "1", absent: "0"}]
         - {some: sysctl/run, check: {path: key, op: glob, value: net.*}}
     fix: {zh: 设为 0, en: Set it to 0}

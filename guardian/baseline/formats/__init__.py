@@ -1,0 +1,1 @@
+"""Scans written for programs and people."""

@@ -1,0 +1,84 @@
+"""What is looked at: this host, the protection of its systems, databases, buckets, and what ``scan.targets`` names.
+
+Every provider gives trees of facts for one or several targets of one kind. One that cannot look at all still gives its
+target, with the reason in the place of the facts: its rules become unknown, and none of them goes missing.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from guardian.baseline.fact import unreadable
+from guardian.clock import Clock, rfc3339
+from guardian.errors import GuardianError, Interrupted, Unavailable
+from guardian.model.finding import CollectorRun, Json, TargetKind, TargetRef
+
+if TYPE_CHECKING:
+    from guardian.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The facts of one target, and who gathered them."""
+
+    target: TargetRef
+    facts: Json
+    at: str
+    collectors: tuple[CollectorRun, ...] = ()
+    unreachable: str = ""
+    """Why nothing at all could be read; empty where something was."""
+
+
+Collect = Callable[[], Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One place to look at. ``name`` is what the command line calls it: ``host``, ``cache``, ``social/core-db``."""
+
+    name: str
+    kinds: tuple[TargetKind, ...]
+    collect: Collect
+
+    def look(self, clock: Clock) -> Iterator[Looked]:
+        """Everything that is found there; a target without facts for each kind where nothing could be read."""
+        seen: set[TargetKind] = set()
+        at = rfc3339(clock.now())
+        try:
+            for target, facts, runs in self.collect():
+                seen.add(target.kind)
+                yield Looked(target, facts, at, runs)
+                at = rfc3339(clock.now())
+        except Interrupted:
+            raise
+        except GuardianError as error:
+            yield from self._blind(seen, str(error), at)
+        except Exception as error:  # noqa: BLE001  a collector that breaks must not take the others along
+            yield from self._blind(seen, f"collector failed: {type(error).__name__}", at)
+
+    def _blind(self, seen: set[TargetKind], why: str, at: str) -> Iterator[Looked]:
+        for kind in self.kinds:
+            target = TargetRef(kind=kind, id=self.name if kind not in seen else f"{self.name}/*")
+            failed = CollectorRun(name=kind, outcome="failed")
+            yield Looked(target, unreadable(why[:200]), at, (failed,), why)
+
+
+def providers(node: "Node") -> tuple[Provider, ...]:
+    """Everything that this host's configuration makes worth looking at."""
+    return (host_of(node.host),)
+
+
+def host_of(host: str) -> Provider:
+    """The machine that this program runs on."""
+    return Provider("host", ("host",), lambda: _host(Path("/"), host, live=True))
+
+
+def tree_of(root: Path) -> Provider:
+    """The host whose files lie below ``root``."""
+    return Provider(str(root), ("host",), lambda: _host(root, str(root), live=False))
+
+
+def _host(root: Path, name: str, *, live: bool) -> Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]:
+    raise Unavailable(f"no collector: {root} {live}")
+    yield TargetRef(kind="host", id=name), {}, ()

@@ -1,0 +1,100 @@
+"""``guardian scan``: hold what is configured against security baselines."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from guardian.cli.options import Session, configured, verb
+from guardian.errors import ExitCode, UsageError
+from guardian.i18n import _
+from guardian.model.finding import LEVELS
+
+if TYPE_CHECKING:
+    from guardian.baseline.outcome import Scanned
+    from guardian.baseline.scan import Asked
+    from guardian.cli.render import Report
+
+FORMATS = ("table", "json")
+"""More of them are in :mod:`guardian.baseline.formats`."""
+
+
+@click.command(
+    help=_(
+        "Hold configurations against security baselines.\n\n"
+        "Without a target: this host, and every database, bucket and service that the configuration names. A fact that"
+        " cannot be read makes a verdict unknown, never good."
+    )
+)
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--baseline", "baselines", multiple=True, metavar="ID", help=_("Judge by this baseline; repeatable."))
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help=_("Scan the tree in this directory, a mounted image or a restored system, instead of this host."),
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default=None, help=_("How to write the result."))
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help=_("Write it into this file."))
+@click.option("--fail-on", type=click.Choice(LEVELS), default=None, help=_("The mildest severity that counts."))
+@click.option("--list", "listing", is_flag=True, help=_("List the rules and baselines."))
+@click.option("--explain", metavar="RULE", help=_("Say what a rule asks, why, and how to put it right."))
+@click.option("--replay", metavar="ENTRY", help=_("Make the verdicts of an earlier scan again from what it kept."))
+@verb
+def scan(session: Session, **options: Any) -> int:
+    """Scan, or show rules, or replay."""
+    from guardian.baseline.scan import Asked
+    from guardian.cli import render
+
+    _one_thing(options)
+    if options["listing"] or options["explain"]:
+        from guardian.cli.scan_rules import explained, listed
+
+        return render.show(session, explained(session, options["explain"]) if options["explain"] else listed(session))
+    if options["replay"]:
+        from guardian.cli.scan_replay import replayed
+
+        return render.show(session, replayed(session, options["replay"], options["targets"]))
+    asked = Asked(options["targets"], options["baselines"], options["fail_on"])
+    scanned = _scanned(session, asked, options["root"])
+    return _shown(session, scanned, options["form"], options["output"])
+
+
+def _one_thing(options: dict[str, Any]) -> None:
+    """Raise UsageError for options that do not go together."""
+    if options["root"] is not None and options["targets"]:
+        raise UsageError(_("--root is a target of its own: name no other"))
+    if options["output"] is not None and options["form"] in (None, "table"):
+        raise UsageError(_("--output needs a --format to write"), _("Such as --format html."))
+    if options["form"] == "xlsx" and options["output"] is None:
+        raise UsageError(_("xlsx is no text: name a file by --output"))
+
+
+def _scanned(session: Session, asked: "Asked", root: Path | None) -> "Scanned":
+    from guardian.baseline.scan import run_scan
+    from guardian.baseline.unrecorded import scan_tree, scan_unconfigured
+    from guardian.cli import frame
+
+    if root is not None:
+        return scan_tree(root, asked)
+    if not asked.targets and not configured(session):
+        return scan_unconfigured(asked)
+    with frame.node(session) as node:
+        return run_scan(node, asked)
+
+
+def _shown(session: Session, scanned: "Scanned", form: str | None, _output: Path | None) -> int:
+    from guardian.cli import render
+    from guardian.cli.scan_table import lines
+
+    if form is None or form == "table":
+        return render.show(session, _report(scanned, lines(scanned, verbose=session.verbose > 0)))
+    session.as_json = True
+    return render.show(session, _report(scanned, ()))
+
+
+def _report(scanned: "Scanned", lines: tuple[str, ...]) -> "Report":
+    from guardian.baseline.formats.document import document
+    from guardian.cli import render
+
+    body = document(scanned)
+    return render.Report("guardian.scan/v1", scanned.result.outcome, ExitCode(scanned.exit_code), body, lines)
