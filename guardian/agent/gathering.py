@@ -25,6 +25,7 @@ from guardian.model.evidence import (
     Prune,
     Removal,
     RepositoryPosture,
+    ScanResult,
     Suspicion,
     SuspicionCleared,
 )
@@ -165,6 +166,7 @@ class Gathering:
     """Of a copy: where it comes from."""
     _stored: dict[str, Stored] = field(default_factory=dict)
     _escrows: Escrows = field(default_factory=Escrows)
+    _scan: ScanResult | None = None
 
     def take(self, entry: Entry) -> None:
         """Take one entry. What it says and this version does not know is passed over."""
@@ -200,6 +202,8 @@ class Gathering:
                 self._coverage(said)
             case Prune() | RepositoryPosture() | LockExtension():
                 self._stored[said.repository] = _storage(self._repository(said.repository), said, at)
+            case ScanResult() if said.full:
+                self._scan = said
             case _:
                 pass
 
@@ -257,7 +261,7 @@ class Gathering:
             key: replace(self._repository(key), snapshots=counted.get(key), custody=custody.get(key))
             for key in counted.keys() | self._stored.keys() | custody.keys()
         }
-        return Facts(size=self.size, root=root, newest=self.newest, intact=True, places=places, repositories=stored)
+        return Facts(self.size, root, self.newest, intact=True, places=places, repositories=stored, scan=self._scan)
 
     def _behind(self, there: Place, here: Place) -> int:
         source, copied = self._places.get(here, _Place()), self._copied.get(there, set())

@@ -10,6 +10,7 @@ from typing import Literal
 
 from guardian.keys.standing import Standing
 from guardian.model.drill import DrillLevel, DrillOutcome
+from guardian.model.finding import ScanResult
 from guardian.model.reason import Reason
 
 Place = tuple[str, str, str]
@@ -132,3 +133,5 @@ class Facts:
     problem: Reason | None = None
     places: Mapping[Place, Protected] = field(default_factory=dict)
     repositories: Mapping[str, Stored] = field(default_factory=dict)
+    scan: ScanResult | None = None
+    """The newest scan of everything that is configured."""

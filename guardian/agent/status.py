@@ -11,6 +11,7 @@ from typing import Final
 
 from guardian.agent.journal import Journal
 from guardian.agent.known import Drilled, Facts, Protected, Stored
+from guardian.agent.scanned import scan_statuses
 from guardian.agent.tasks import Planned
 from guardian.agent.verdict import Case, judge
 from guardian.clock import rfc3339
@@ -312,8 +313,12 @@ class _View:
     # scans
 
     def scans(self) -> Iterator[ScanStatus]:
-        """Every baseline that is asked for; what scans found is for who scans to say (see ScanStatus)."""
-        for one in self.sight.planned:
-            if one.task.kind == "scan":
-                for baseline in self.sight.loaded.config.scan.baselines or ("",):
-                    yield ScanStatus(baseline=baseline, ran=self.ran(one.task.key))
+        """The newest scan, by baseline and target; before the first one, every baseline that is asked for."""
+        if not any(one.task.kind == "scan" for one in self.sight.planned):
+            return
+        ran, facts = self.ran("scan"), self.sight.facts
+        if facts.scan is not None and facts.intact:
+            yield from scan_statuses(facts.scan, ran)
+        else:
+            for baseline in self.sight.loaded.config.scan.baselines or ("",):
+                yield ScanStatus(baseline=baseline, ran=ran)

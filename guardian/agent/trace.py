@@ -18,6 +18,7 @@ from guardian.model.evidence import (
     Predicate,
     Prune,
     RepositoryPosture,
+    ScanResult,
 )
 from guardian.model.job import JobOutcome, JobResult, SlotEnd, SlotState
 
@@ -35,6 +36,12 @@ _ENDS: Final[dict[str, tuple[JobOutcome, ExitCode]]] = {
     "failed": ("failed", ExitCode.BAD_ANSWER),
     "skipped": ("skipped", ExitCode.SKIPPED),
 }
+SCANS: Final[dict[str, tuple[JobOutcome, ExitCode]]] = {
+    "passed": ("complete", ExitCode.OK),
+    "failed": ("failed", ExitCode.BAD_ANSWER),
+    "unknown": ("partial", ExitCode.COULD_NOT_VERIFY),
+}
+"""What a scan comes to as a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +154,22 @@ def _of_job(key: str, said: CopyReceipt | Prune | RepositoryPosture, index: int)
     return Trace(key, when(said.started), when(said.ended), result, when(slot) if slot else None)
 
 
-_READERS: Final[dict[type[Predicate], Callable[[Any, int], Trace]]] = {
+def _of_scan(said: ScanResult, index: int) -> Trace | None:
+    if not said.full:
+        return None  # of a part: somebody asked for it, and it is nothing that comes round
+    outcome, code = SCANS[said.outcome]
+    result = JobResult(outcome=outcome, exit_code=int(code), reasons=said.reasons, entry=index)
+    return Trace("scan", when(said.started), when(said.ended), result)
+
+
+_READERS: Final[dict[type[Predicate], Callable[[Any, int], Trace | None]]] = {
     BackupReceipt: _of_receipt,
     NoBackup: _of_lack,
     DrillResult: _of_drill,
     CopyReceipt: lambda said, index: _of_job(f"copy:{said.system}/{said.source}:{said.to}", said, index),
     Prune: lambda said, index: _of_job(f"maintain:{said.repository}", said, index),  # the last word of a maintenance
     RepositoryPosture: lambda said, index: _of_job(f"posture:{said.repository}", said, index),
+    ScanResult: _of_scan,
 }
 
 

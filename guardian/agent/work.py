@@ -36,6 +36,7 @@ KINDS: Final[dict[JobKind, str]] = {
     "drill": "guardian.agent.job_drill",
     "maintain": "guardian.agent.job_maintain",
     "posture": "guardian.agent.job_posture",
+    "scan": "guardian.agent.job_scan",
 }
 """Kind of a job -> the module whose ``work`` does it; only that one is imported."""
 

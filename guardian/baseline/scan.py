@@ -23,7 +23,7 @@ from guardian.durable import Lease, private_dir
 from guardian.errors import UsageError
 from guardian.i18n import _
 from guardian.model.events import Phase, Reporter
-from guardian.model.finding import BaselineResult, Finding, Level, ScanResult, TargetResult
+from guardian.model.finding import BaselineResult, Finding, KindResult, Level, ScanResult, TargetResult
 from guardian.model.reason import Reason, reason
 from guardian.node import Node
 
@@ -207,6 +207,14 @@ def _judge(looked: Looked, judge: Judge, store: Keep, gathered: Gathered) -> Non
     )
 
 
+def _by_kind(targets: Sequence[TargetResult]) -> Iterator[KindResult]:
+    parts = [(target.target.kind, one) for target in targets for one in target.baselines]
+    for kind, baseline in sorted({(kind, one.baseline) for kind, one in parts}):
+        mine = [one.counts for found, one in parts if (found, one.baseline) == (kind, baseline)]
+        counts = together(count for some in mine for count in some)
+        yield KindResult(kind=kind, baseline=baseline, targets=len(mine), counts=counts)
+
+
 def _by_baseline(policy: Policy, found: Sequence[Finding]) -> Iterator[BaselineResult]:
     for name, rules in policy.members.items():
         mine = [finding for finding in found if finding.rule in rules]
@@ -229,6 +237,7 @@ def _stated(site: Site, threshold: Level, known: Library, judge: Judge, gathered
         policy=policy.digest,
         manifest=hashlib.sha256(manifest(gathered.targets)).hexdigest(),
         counts=counts,
+        kinds=tuple(_by_kind(gathered.targets)),
         changes=dict(Counter(finding.change for finding in gathered.findings)),
         targets=tuple(_told(gathered.targets)),
         targets_in_all=len(gathered.targets),

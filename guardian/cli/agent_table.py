@@ -10,6 +10,7 @@ from guardian.cli.sentences import outcome, sentence
 from guardian.errors import ExitCode
 from guardian.i18n import N_, _
 from guardian.model.reason import reason
+from guardian.model.scan_status import ScanStatus
 from guardian.model.status import HostStatus, JobNow, Ran, SourceStatus, Verdict
 
 VERDICTS: Final[dict[Verdict, str]] = {
@@ -48,6 +49,7 @@ def lines(status: HostStatus, *, running: bool) -> Iterator[str]:
         yield "  ! " + _("the signed log does not hold together; 'guardian ledger verify' says where")
     yield ""
     yield from _sources(status, now)
+    yield from _scans(status, now)
     yield from _jobs(status, now)
     yield from _others(status, now)
 
@@ -89,6 +91,34 @@ def _source(source: SourceStatus, now: datetime) -> tuple[str, ...]:
         _last(source.backup, now),
         _next(source.backup, now),
     )
+
+
+def _scans(status: HostStatus, now: datetime) -> Iterator[str]:
+    """What the newest scan found, by baseline and target."""
+    known = [scan for scan in status.scans if scan.evaluated is not None]
+    if known:
+        yield ""
+        header = (
+            _("baseline"),
+            _("target"),
+            _("fail"),
+            _("waived"),
+            _("unknown"),
+            _("pass"),
+            _("decided"),
+            _("looked at"),
+        )
+        yield from table(header, (_scan(scan, now) for scan in known))
+
+
+def _scan(scan: ScanStatus, now: datetime) -> tuple[str, ...]:
+    def count(status: str) -> int:
+        return sum(one.count for one in scan.counts if one.status == status)
+
+    waived = sum(one.waived for one in scan.counts)
+    decided = "" if scan.coverage is None else f"{int(100 * scan.coverage)} %"
+    figures = (count("fail") - waived, waived, count("unknown"), count("pass"))
+    return scan.baseline, scan.target, *map(str, figures), decided, _ago(scan.evaluated, now)
 
 
 def _jobs(status: HostStatus, now: datetime) -> Iterator[str]:

@@ -13,7 +13,7 @@ from guardian.model.backup import Counts, RunOutcome, SourceSample, StreamDigest
 from guardian.model.border import Sha256
 from guardian.model.churn import Churn
 from guardian.model.drill import DrillCheck, DrillLevel, DrillOutcome, Frame
-from guardian.model.finding import ScanResult
+from guardian.model.finding import ScanResult as ScanResult  # noqa: PLC0414
 from guardian.model.posture import LockExtension as LockExtension  # noqa: PLC0414  all statements are found here
 from guardian.model.posture import RepositoryPosture as RepositoryPosture  # noqa: PLC0414
 from guardian.model.predicate import Predicate as Predicate  # noqa: PLC0414

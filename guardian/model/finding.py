@@ -115,6 +115,15 @@ class TargetResult(Stated):
     read_at: str
 
 
+class KindResult(Stated):
+    """What the rules of one baseline came to, on all targets of one kind."""
+
+    kind: TargetKind
+    baseline: Id
+    targets: int
+    counts: tuple[ScanCount, ...] = ()
+
+
 class ScanResult(Predicate):
     """One scan. Views and verdicts are kept under their digests, so that each verdict can be made again.
 
@@ -134,6 +143,7 @@ class ScanResult(Predicate):
     policy: Sha256
     manifest: Sha256
     counts: tuple[ScanCount, ...] = ()
+    kinds: tuple[KindResult, ...] = ()
     changes: dict[Change, int] = Field(default_factory=dict)
     targets: tuple[TargetResult, ...] = ()
     targets_in_all: int

@@ -15,12 +15,15 @@ from guardian.agent.journal import Journal
 from guardian.agent.known import Facts
 from guardian.agent.status import Sight, counts, status
 from guardian.agent.tasks import planned
-from guardian.agent.trace import left_out
+from guardian.agent.trace import left_out, trace
+from guardian.cli import agent_table
 from guardian.clock import rfc3339
 from guardian.config.load import load
 from guardian.ledger.store import Log
+from guardian.model.finding import BaselineResult, KindResult, ScanResult, TargetRef, TargetResult
 from guardian.model.job import JobResult, SlotEnd, Task, TaskRecord
 from guardian.model.reason import reason
+from guardian.model.scan_status import ScanCount
 from guardian.model.status import AgentNow, HostStatus, SourceStatus
 
 HOUR = timedelta(hours=1)
@@ -293,3 +296,71 @@ def test_a_scan_that_is_asked_for_is_there_with_nothing_known(see: See, protecte
         ("mlps-l3-host", "scan", None, ()),
     ]
     assert HostStatus.model_validate_json(found.model_dump_json(by_alias=True)) == found
+
+
+def a_scan(buckets: int, *, full: bool = True) -> ScanResult:
+    counts = (
+        ScanCount(severity="high", status="fail", count=2, waived=1),
+        ScanCount(severity="low", status="pass", count=3),
+    )
+    targets = [TargetRef(kind="host", id="host-1"), *(TargetRef(kind="s3-bucket", id=f"b{n}") for n in range(buckets))]
+    results = tuple(
+        TargetResult(
+            target=target,
+            facts="0" * 64,
+            findings="1" * 64,
+            counts=counts,
+            baselines=(BaselineResult(baseline="s3" if target.kind == "s3-bucket" else "sshd", counts=counts),),
+            read_at="2026-11-20T11:00:00Z",
+        )
+        for target in targets
+    )
+    return ScanResult(
+        tenant="agency",
+        host="host-1",
+        baselines=("sshd", "s3"),
+        fail_on="high",
+        outcome="failed",
+        policy="2" * 64,
+        manifest="3" * 64,
+        targets=results,
+        targets_in_all=len(results),
+        kinds=(
+            KindResult(kind="host", baseline="sshd", targets=1, counts=counts),
+            KindResult(kind="s3-bucket", baseline="s3", targets=buckets, counts=counts),
+        ),
+        waivers=1,
+        next_waiver_end="2026-12-31T00:00:00Z",
+        full=full,
+        started="2026-11-20T11:00:00Z",
+        ended="2026-11-20T11:00:09Z",
+    )
+
+
+SCANNED = ("systems:", "scan: {baselines: [sshd, s3], every: 24h}\nsystems:")
+
+
+def test_the_newest_whole_scan_is_told_by_baseline_and_target(see: See, protected: datetime, log: Log) -> None:
+    log.append(a_scan(2))
+    log.append(a_scan(1, full=False))
+    found = see(protected, change=SCANNED).scans
+    assert [(one.baseline, one.target) for one in found] == [
+        ("sshd", "host:host-1"),
+        ("s3", "s3-bucket:b0"),
+        ("s3", "s3-bucket:b1"),
+    ]
+    assert (found[0].coverage, found[0].score, found[0].waivers) == (1.0, 0.6, 1)
+    assert found[0].next_expiry == "2026-12-31T00:00:00Z"
+    # So many buckets would be as many series: they are told of together.
+    log.append(a_scan(30))
+    assert [one.target for one in see(protected, change=SCANNED).scans] == ["host:host-1", "s3-bucket:*"]
+    lines = list(agent_table.lines(see(protected, change=SCANNED), running=False))
+    assert any(line.split()[:7] == ["sshd", "host:host-1", "1", "1", "0", "3", "100"] for line in lines)
+
+
+def test_a_scan_is_the_trace_of_its_task(log: Log) -> None:
+    whole, part = log.append(a_scan(1)), log.append(a_scan(1, full=False))
+    found = trace(whole)
+    assert found is not None
+    assert (found.task, found.result.outcome, found.result.exit_code) == ("scan", "failed", 3)
+    assert trace(part) is None
