@@ -356,7 +356,7 @@ REPOSITORIES: Final = (
         (*REPOSITORY, "reason", "severity"),
         "1 for everything that the newest look at the storage and the newest maintenance found, by its code.",
         "最近一次存储检查与维护发现的每个问题为 1（按原因代码）。",
-        fleet=0,
+        fleet=1,
         series=1,
     ),
     family(

@@ -23,18 +23,18 @@ def text(families: Iterable[tuple[Family, Series]], *, openmetrics: bool) -> byt
     """The whole page. Label values are those of :func:`label`, values finite."""
     lines: list[str] = []
     for family, series in families:
-        lines += _head(family, openmetrics=openmetrics)
+        lines += head(family, openmetrics=openmetrics)
         order = sorted(range(len(family.labels)), key=family.labels.__getitem__)
         names = [f'{family.labels[position]}="' for position in order]
         for values, value in series.items():
-            pairs = ",".join([f'{name}{_quoted(values[at])}"' for name, at in zip(names, order, strict=True)])
+            pairs = ",".join([f'{name}{quoted(values[at])}"' for name, at in zip(names, order, strict=True)])
             lines.append(f"{family.name}{{{pairs}}} {number(value)}" if pairs else f"{family.name} {number(value)}")
     if openmetrics:
         lines.append("# EOF")
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _head(family: Family, *, openmetrics: bool) -> Iterator[str]:
+def head(family: Family, *, openmetrics: bool) -> Iterator[str]:
     """Help, type and unit; OpenMetrics names a family without the suffix of its samples, and knows infos."""
     name = family.stem if openmetrics else family.name
     kind = "gauge" if family.kind == "info" and not openmetrics else family.kind
@@ -64,7 +64,8 @@ def label(value: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A label's value as it stands between quotes."""
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 

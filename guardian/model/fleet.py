@@ -118,6 +118,7 @@ class FleetHost(Stated):
     lag_seconds: float | None = None
     certificate_expires: str | None = None
     log_entries: int | None = None
+    metrics_address: str | None = Field(None, description="host and port of its own page, where Prometheus reaches it")
     reasons: tuple[Reason, ...] = ()
     status: HostStatus | None = None
     status_at: str | None = None
