@@ -1,6 +1,7 @@
 """``guardian agent status``."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -54,22 +55,12 @@ def _found(session: Session) -> "tuple[HostStatus, bool]":
     """The host's status and whether it is the agent that says so. Raises Unavailable, and what the journal raises."""
     from pydantic import ValidationError
 
-    from guardian.agent.control import ask
-    from guardian.agent.start import folder
     from guardian.cli import frame
-    from guardian.config.load import find, load, state_of
-    from guardian.errors import ConfigError, Unavailable
+    from guardian.errors import Unavailable
     from guardian.model.status import HostStatus
 
-    path = find(session.config)
-    try:
-        state, wrong = load(path).state_dir, None
-    except ConfigError as error:  # the agent goes on with the one before, and is asked all the same
-        state, wrong = state_of(path), error
-    said = ask(folder(state))
+    said = _said(session)
     if said is None:
-        if wrong is not None:
-            raise wrong
         from guardian.agent.view import unattended
 
         with frame.node(session) as node:
@@ -78,6 +69,26 @@ def _found(session: Session) -> "tuple[HostStatus, bool]":
         return HostStatus.model_validate_json(said), True
     except ValidationError as error:
         raise Unavailable(_("the agent says what cannot be understood"), _("Is it of another version?")) from error
+
+
+def _said(session: Session) -> bytes | None:
+    """What the agent says; None without one. Raises ConfigError when no agent answers and the configuration is wrong.
+
+    An agent that runs goes on with the configuration it has: it is asked whatever became of the file since.
+    """
+    from guardian.agent.control import ask
+    from guardian.agent.start import folder
+    from guardian.config.load import find, load, states_of
+    from guardian.errors import ConfigError, GuardianError
+
+    try:
+        return ask(folder(load(find(session.config)).state_dir))
+    except ConfigError as wrong:
+        for state in states_of(session.config):
+            with suppress(GuardianError):
+                if (said := ask(folder(state))) is not None:
+                    return said
+        raise wrong from None
 
 
 def _watch(session: Session) -> int:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from guardian.config.consistency import Surroundings, check, default_repositories
-from guardian.config.document import Table, locate, plain
+from guardian.config.document import MAX_BYTES, Table, locate, plain
 from guardian.config.explain import explain
 from guardian.config.host import HostConfig
 from guardian.config.includes import read_tree
@@ -28,6 +29,13 @@ FILE_NAME: Final = "guardian.yaml"
 SYSTEM_STATE: Final = Path("/var/lib/guardian")
 DEFAULT: Final = "default"
 """Provenance of a value that no file sets."""
+_STATE_LINE: Final = re.compile(
+    r"""^state_dir:[ \t]*(?P<quote>["']?)(?P<text>[^"'#\r\n]*[^"'#\s])(?P=quote)""", re.MULTILINE
+)
+
+
+def _candidates(path: Path | None) -> tuple[Path, ...]:
+    return (path,) if path is not None else (Path(FILE_NAME), SYSTEM_WIDE / FILE_NAME)
 
 
 def find(path: Path | None) -> Path:
@@ -35,11 +43,10 @@ def find(path: Path | None) -> Path:
 
     Raises ConfigError when there is none.
     """
-    candidates = [path] if path is not None else [Path(FILE_NAME), SYSTEM_WIDE / FILE_NAME]
-    for candidate in candidates:
+    for candidate in _candidates(path):
         if candidate.exists():
             return candidate
-    names = ", ".join(str(candidate) for candidate in candidates)
+    names = ", ".join(str(candidate) for candidate in _candidates(path))
     raise ConfigError(
         _("there is no configuration at {paths}").format(paths=names),
         _("Run 'guardian init' to write a starter one, or name yours with --config."),
@@ -50,8 +57,8 @@ def load(path: Path) -> Loaded:
     """Read, merge, check. Raises InvalidConfigError with every problem found; changes nothing."""
     tree = read_tree(path)
     absolute = Path(os.path.normpath(path.absolute()))
-    around = _surroundings(tree, absolute)
     written = plain(tree)
+    around = _surroundings(written, absolute)
     config, faults = _validate(tree, written)
     faults += check(written, around)
     if faults or config is None:
@@ -71,12 +78,29 @@ def load(path: Path) -> Loaded:
     )
 
 
-def state_of(path: Path) -> Path:
-    """Where the state of the configuration ``path`` lies, however wrong the rest of it is: its agent may be at work.
+def states_of(path: Path | None) -> tuple[Path, ...]:
+    """Where state may lie, however wrong the configuration that :func:`find` would use is: its agent may be at work.
 
-    Raises ConfigError when it cannot be read at all.
+    Of a file that is no YAML, a line that names the state directory is believed. Where no file is left, it is the
+    place beside each that could have been.
     """
-    return _surroundings(read_tree(path), Path(os.path.normpath(path.absolute()))).state_dir
+    there = [candidate for candidate in _candidates(path) if candidate.exists()]
+    return tuple(dict.fromkeys(_state_of(candidate) for candidate in there[:1] or _candidates(path)))
+
+
+def _state_of(path: Path) -> Path:
+    try:
+        written = plain(read_tree(path))
+    except ConfigError:
+        written = _glimpsed(path)
+    return _surroundings(written, Path(os.path.normpath(path.absolute()))).state_dir
+
+
+def _glimpsed(path: Path) -> dict[str, str]:
+    with suppress(OSError), path.open("rb") as file:
+        if found := _STATE_LINE.search(file.read(MAX_BYTES).decode(errors="backslashreplace")):
+            return {"state_dir": found["text"]}
+    return {}
 
 
 def _decided(defaults: Mapping[str, str | None]) -> dict[str, str]:
@@ -89,8 +113,7 @@ def host_id(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].rstrip("-") or "host"
 
 
-def _surroundings(tree: Table, path: Path) -> Surroundings:
-    written = plain(tree)
+def _surroundings(written: Any, path: Path) -> Surroundings:
     host, state = written.get("host"), written.get("state_dir")
     system_wide = Path(os.path.realpath(path)).is_relative_to(SYSTEM_WIDE) or path.is_relative_to(SYSTEM_WIDE)
     default = str(SYSTEM_STATE) if system_wide else "state"

@@ -95,6 +95,10 @@ def test_reload_good_and_bad_while_a_job_runs(quiet_site: Any, agents: Any) -> N
     agent.heard("the new configuration is refused")
     broken = json.loads(agents_answer(agents, quiet_site))
     assert "not valid YAML" in broken["agent"]["config_problem"]
+    said = quiet_site.guardian("agent", "status")
+    assert "not valid YAML" in said.json["agent"]["config_problem"], "it can be asked whatever is in the file by now"
+    quiet_site.yaml.unlink()
+    assert quiet_site.guardian("agent", "status").json["running"], "or if it is gone"
     quiet_site.yaml.write_text(good.replace("agency", "No Id"))
     agent.signal(signal.SIGHUP)
     agent.until(lambda: b"tenant.id" in agents_answer(agents, quiet_site), "the refusal in its status")

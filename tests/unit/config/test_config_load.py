@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from guardian.config.load import find, host_id, load
+from guardian.config.load import find, host_id, load, states_of
 from guardian.config.problem import InvalidConfigError
 from guardian.errors import ConfigError, UsageError
 from guardian.model.backup import Target
@@ -183,6 +183,33 @@ def test_state_of_the_whole_system_lies_in_var_lib(
 ) -> None:
     monkeypatch.setattr("guardian.config.load.SYSTEM_WIDE", tmp_path)
     assert load(write()).state_dir == Path("/var/lib/guardian")
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("tenant: [\nstate_dir: '/var/own state'   # ours\n", "/var/own state"),
+        ("state_dir: kept # here\nx: {", "kept"),
+        ("  state_dir: deeper\nx: {", "state"),
+        ("systems: {state_dir: /x}\nrepositories: 3\n", "state"),
+        (None, "state"),
+    ],
+)
+def test_where_state_may_lie_is_known_of_any_file(text: str | None, state: str, tmp_path: Path) -> None:
+    path = tmp_path / "guardian.yaml"
+    if text is not None:
+        path.write_text(text)
+    assert states_of(path) == (tmp_path / state,)
+
+
+def test_without_any_file_every_place_is_one_where_state_may_lie(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("guardian.config.load.SYSTEM_WIDE", tmp_path / "etc")
+    assert states_of(None) == (tmp_path / "state", Path("/var/lib/guardian"))
+    (tmp_path / "guardian.yaml").write_text("x: [")
+    assert states_of(None) == (tmp_path / "state",), "an agent of another configuration is not asked instead"
 
 
 # include
