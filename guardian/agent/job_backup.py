@@ -1,5 +1,7 @@
 """The agent's backups: one source, with its system's hooks around it."""
 
+from datetime import datetime
+
 from guardian.agent.hooks import Beside, run_hooks
 from guardian.agent.order import Order
 from guardian.agent.outcome import Came, result_of
@@ -72,4 +74,13 @@ def _figures(run: BackupRun) -> dict[str, float]:
         "files_changed": counts.files_changed,
         "added_bytes": counts.added_bytes,
         "seconds": run.duration_seconds,
+        **_locks(run),
     }
+
+
+def _locks(run: BackupRun) -> dict[str, float]:
+    if run.locks is None:
+        return {}
+    oldest = run.locks.oldest
+    moment = {"oldest_lock": datetime.fromisoformat(oldest).timestamp()} if oldest else {}
+    return {"locks": run.locks.count, **moment}

@@ -9,7 +9,7 @@ from guardian.backup.intent import Intent
 from guardian.backup.suspicion import Found
 from guardian.clock import rfc3339
 from guardian.ledger.store import Log
-from guardian.model.backup import BackupRun, Counts, RunOutcome, Snapshot, Target
+from guardian.model.backup import BackupRun, Counts, LocksSeen, RunOutcome, Snapshot, Target
 from guardian.model.evidence import BackupReceipt, NoBackup
 from guardian.model.reason import Reason
 from guardian.node import Node
@@ -69,6 +69,7 @@ class Result:
     counts: Counts = field(default_factory=Counts)
     receipt: BackupReceipt | None = None
     judged: Found | None = None
+    locks: LocksSeen | None = None
 
 
 def record(attempt: Attempt, log: Log, result: Result) -> int:
@@ -119,4 +120,5 @@ def as_run(attempt: Attempt, result: Result, index: int | None) -> BackupRun:
         tree_id=result.snapshot.tree if result.snapshot else None,
         counts=result.counts,
         entry=index,
+        locks=result.locks,
     )

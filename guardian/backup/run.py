@@ -134,7 +134,7 @@ def _run(attempt: Attempt, restic: Restic, job: Job, log: Log | EvidenceInvalid)
         raise done.report.error
     outcome, reasons = judge(_asked(job, before), _seen(attempt, done))
     reasons = (*reasons, *done.remarks)
-    result = Result(outcome, reasons, done.snapshot, done.report.counts)
+    result = Result(outcome, reasons, done.snapshot, done.report.counts, locks=done.locks)
     if outcome == "failed" or done.snapshot is None:
         return result
     judged, marks = compare.judge(known_past, done.compared.churn)

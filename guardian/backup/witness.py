@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from guardian import telemetry
+from guardian.clock import rfc3339
 from guardian.errors import GuardianError
-from guardian.model.backup import Snapshot
+from guardian.model.backup import LocksSeen, Snapshot
 from guardian.model.reader import ObjectMissing, ObjectUnreadable
 from guardian.model.reason import Reason, reason
 from guardian.node import Node
@@ -103,6 +105,14 @@ class Witness:
         except Exception as fault:  # noqa: BLE001  the data is saved, whatever it is that cannot be looked at
             return None, telemetry.unexpected(fault).code
 
+    def locks(self) -> LocksSeen | None:
+        """restic's locks that are there now; None when that could not be found out. Raises Interrupted."""
+        found, _why = self.examine(lambda repository, _before: repository.lock_times())
+        if found is None:
+            return None
+        moments = [moment for text in found if text and (moment := _moment(text)) is not None]
+        return LocksSeen(count=len(found), oldest=rfc3339(min(moments)) if moments else None)
+
     def _open(self) -> None:
         try:
             from guardian.decoder.repository import open_repository  # noqa: PLC0415  start-up stays quick
@@ -163,6 +173,16 @@ class Witness:
         for name in (*sorted(now - self._indexes), *sorted(now & self._indexes)):
             self._node.heed()
             yield name
+
+
+def _moment(text: str) -> datetime | None:
+    from guardian.decoder.times import nanoseconds  # noqa: PLC0415
+
+    since = nanoseconds(text)
+    try:
+        return None if since is None else datetime.fromtimestamp(since / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # a year that no clock of ours shows
 
 
 def _twice(repository: "Repository", snapshot_id: str) -> "Read":

@@ -10,7 +10,7 @@ from guardian.backup.compare import Base, Compared, compare
 from guardian.backup.sample import Changes, Ranking, take
 from guardian.backup.witness import Sighting, Witness
 from guardian.errors import SnapshotMissing
-from guardian.model.backup import Snapshot, SourceSample
+from guardian.model.backup import LocksSeen, Snapshot, SourceSample
 from guardian.model.events import Phase, Progress
 from guardian.model.reason import Reason, reason
 from guardian.restic.client import BackupReport, FilesBackup, Restic, StreamBackup
@@ -33,6 +33,7 @@ class Done:
     flaws: tuple[Reason, ...] = ()
     """What of the snapshot, or of its root tree, cannot be read back."""
     compared: Compared = field(default_factory=Compared)
+    locks: LocksSeen | None = None
 
 
 class OtherRepository(Exception):
@@ -96,6 +97,7 @@ class Work:
                     unseen=tuple(self._unseen),
                     flaws=seen.flaws,
                     compared=self._compare(job, said, seen),
+                    locks=self._witness.locks(),
                 )
 
     def _with_parent(self, job: FilesJob) -> tuple[BackupReport, tuple[Reason, ...]]:

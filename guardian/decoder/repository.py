@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from guardian.decoder import content, document, indexfile, keys, limits, lookup, partial, structure
+from guardian.decoder import content, document, indexfile, keys, limits, lockfiles, lookup, partial, structure
 from guardian.decoder.blobs import Blobs
 from guardian.decoder.blocks import Blocks
 from guardian.decoder.damage import Damage, Findings, as_reason, shown
@@ -97,6 +97,10 @@ class Repository:
         """The ids of the objects in ``folder`` (``index/``, ``snapshots/``) just now. Raises what the reader raises."""
         found = (name.removeprefix(folder) for name, _size in self.reader.list(folder))
         return frozenset(filter(is_id, found))
+
+    def lock_times(self) -> list[str | None]:
+        """When each of restic's locks was made or renewed; None for one that cannot be read. Raises as the reader."""
+        return list(lockfiles.times(self.reader, self._key.opener()))
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
         """The snapshot with this whole id. Raises Damage, ObjectMissing, and what the reader raises."""

@@ -95,6 +95,16 @@ class StreamDigest(Stated):
 RunOutcome = Literal["complete", "partial", "failed", "skipped"]
 
 
+class LocksSeen(Stated):
+    """restic's locks in a repository, once a run's own are gone: how many, and of when the oldest is that can be read.
+
+    A restic that lives renews its lock every five minutes: an older one keeps retention out until somebody removes it.
+    """
+
+    count: int
+    oldest: str | None = None
+
+
 class BackupRun(Stated):
     """One attempt to back up one source, and what came of it. Outcomes are data."""
 
@@ -111,6 +121,7 @@ class BackupRun(Stated):
     tree_id: Sha256 | None = None
     counts: Counts = Counts()
     entry: int | None = Field(None, description="index of its statement in the log")
+    locks: LocksSeen | None = Field(None, description="what was left in the repository; not known where nobody looked")
 
     @property
     def is_good(self) -> bool:

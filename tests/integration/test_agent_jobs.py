@@ -4,7 +4,9 @@ import copy
 import logging
 import os
 import signal
+import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -65,9 +67,29 @@ def test_a_backup_for_its_slot(job: Any, agents: Any, site: Any) -> None:
     result, heard = job()
     assert (result.outcome, result.exit_code, codes(result)) == ("complete", 0, [])
     assert result.figures["files"] > 20
+    assert result.figures["locks"] == 0
+    assert "oldest_lock" not in result.figures
     (receipt,) = agents.entries(site, "backup-receipt")
     assert receipt.slot == "2026-11-02T02:30:00.000000Z"
     assert [event.phase for event in heard.events if isinstance(event, Phase)] == ["probe", "backup", "confirm"]
+
+
+def test_locks_that_somebody_left_are_seen(job: Any, site: Any) -> None:
+    """One that lasts keeps retention out for good, while backups stay green."""
+    password = next((site.state / "keys").glob("*.password"))
+    env = {**site.env(), "RESTIC_PASSWORD_FILE": str(password), "RESTIC_REPOSITORY": site.url}
+    locks = site.repository / "locks"
+    before = time.time()
+    with subprocess.Popen(["restic", "--no-cache", "backup", "--stdin"], env=env, stdin=subprocess.PIPE) as other:
+        while not list(locks.glob("[0-9a-f]*")):
+            assert other.poll() is None
+            time.sleep(0.02)
+        other.kill()
+    (locks / ("0" * 64)).write_bytes(b"no lock at all")
+    (locks / "a-stranger").touch()
+    result, _heard = job()
+    assert (result.outcome, result.figures["locks"]) == ("complete", 2)
+    assert before - 1 < result.figures["oldest_lock"] < time.time()
 
 
 def test_hooks_around_a_backup(job: Any, site: Any) -> None:
