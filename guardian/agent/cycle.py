@@ -1,13 +1,15 @@
 """What the agent says in its log: one sentence a cycle, when it changes, and one when a job has ended. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from guardian.agent.look import Seen
 from guardian.i18n import N_, _, ngettext
 from guardian.model.job import JobOutcome, JobResult
+from guardian.model.reason import Reason
 from guardian.model.status import JobNow
 
 _OUTCOMES: Final[Mapping[JobOutcome, str]] = {
@@ -18,6 +20,7 @@ _OUTCOMES: Final[Mapping[JobOutcome, str]] = {
     "interrupted": N_("interrupted"),
 }
 _NAMED: Final = 3
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def cycle(seen: Seen, jobs: Sequence[JobNow], zone: ZoneInfo, *, draining: bool = False) -> str:
@@ -51,6 +54,19 @@ def ended(task: str, result: JobResult, seconds: float, why: Sequence[str]) -> s
     if more > 0:
         told += _(" (and {count} more)").format(count=more)
     return f"{text}: {told}" if told else text
+
+
+def in_zone(why: Reason, zone: tzinfo | None) -> Reason:
+    """``why`` with every moment in it as clocks in ``zone`` show it; those of this host for None."""
+    args = {name: _text(value, zone) if isinstance(value, str) else value for name, value in why.args.items()}
+    return why.model_copy(update={"args": args})
+
+
+def _text(value: str, zone: tzinfo | None) -> str:
+    if not _MOMENT.fullmatch(value):
+        return value
+    moment = datetime.fromisoformat(value).astimezone(zone)
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment.second else f"{moment:%Y-%m-%d %H:%M %Z}"
 
 
 def local(moment: datetime, zone: ZoneInfo) -> str:

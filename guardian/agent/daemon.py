@@ -33,7 +33,7 @@ from guardian.errors import GuardianError, Interrupted
 from guardian.i18n import _
 from guardian.model.events import silent
 from guardian.model.job import Attempt, JobResult
-from guardian.model.reason import Reason, reason
+from guardian.model.reason import Reason, gravest_first, reason
 from guardian.node import Node
 from guardian.proc import Stop
 
@@ -168,7 +168,8 @@ class Agent:
             result = self._in_log(running) or result
         self.books.end(running.task.key, running.slot, running.attempt, result)
         level = logging.INFO if result.outcome in ("complete", "skipped", "interrupted") else logging.ERROR
-        why = [self.manner.say(one) for one in result.reasons]
+        zone = zone_of(self.force.loaded)
+        why = [self.manner.say(cycle.in_zone(one, zone)) for one in gravest_first(result.reasons)]
         seconds = self.clock.monotonic() - running.began
         telemetry.log("agent").log(level, "%s", cycle.ended(running.task.key, result, seconds, why))
 

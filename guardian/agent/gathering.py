@@ -282,6 +282,9 @@ def _storage(stored: Stored, said: Prune | RepositoryPosture | LockExtension, at
     until = said.locked.until if said.locked else None
     if isinstance(said, LockExtension):
         return replace(stored, lock_until=until)
+    broken = next((one.code for one in said.reasons if one.severity == "critical"), "")
+    # Storage that did not answer kept no promise and broke none: what is known of it stands until it is seen again.
+    stored = replace(stored, broken=broken if said.facts else stored.broken)
     stored = replace(stored, posture=at, immutable=said.immutable, lock_until=until)
     return replace(stored, promised=bool(said.promised), found=said.reasons)
 

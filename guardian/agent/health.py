@@ -28,5 +28,5 @@ def state_disk(state: Path) -> StateDisk:
     if found.f_flag & os.ST_RDONLY:
         problems.append(reason("state-read-only", path=str(state)))
     if free < LOW or (found.f_files and not found.f_favail):
-        problems.append(reason("state-full", path=str(state), free=free))
+        problems.append(reason("state-full", path=str(state), mib=free >> 20))
     return StateDisk(free, tuple(problems))

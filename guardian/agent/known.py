@@ -111,6 +111,8 @@ class Stored:
     posture: datetime | None = None
     immutable: bool | None = None
     lock_until: str | None = None
+    broken: str = ""
+    """The code of what speaks worst against its storage, as last looked at: a promise that does not hold."""
     bytes: int | None = None
     promised: bool | None = None
     """Whether the configuration promised, at the newest look, that nothing can be destroyed."""

@@ -17,6 +17,7 @@ TEXTS: dict[str, str] = {
     "snapshots-suspicious": N_("{count} snapshots look as if data was destroyed, the first is {snapshot}"),
     "drill-says-no": N_("the drill at {level} failed at {at}"),
     "drill-found-nothing-out": N_("the drill at {level} could find nothing out at {at}"),
+    "storage-not-as-promised": N_("the storage of its backups does not keep what was promised of it ({why})"),
     "not-proven": N_("no drill has proved yet that this comes back"),
     "proof-too-old": N_("the last proof that this comes back is of {at}"),
     # metrics

@@ -6,7 +6,8 @@ nothing while nothing changes.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Final
 
 from guardian.agent.journal import Journal
@@ -187,6 +188,7 @@ class _View:
         return Case(
             protected=known,
             problem=self._problem(),
+            broken=self._stored(target.key).broken,
             now=self.now,
             rpo=system.objectives.rpo,
             enabled=system.plan.enabled,
@@ -275,24 +277,44 @@ class _View:
 
     def repositories(self) -> Iterator[RepositoryStatus]:
         """Every repository in use."""
-        facts = self.sight.facts
         for repository in self.sight.loaded.repositories():
             if not repository.systems:
                 continue
-            stored = facts.repositories.get(repository.key, Stored()) if facts.intact else Stored()
+            stored = self._stored(repository.key)
+            locks, oldest = self._locks(repository.key)
             yield RepositoryStatus(
                 key=repository.key,
                 maintain=self.ran(f"maintain:{repository.key}"),
                 posture=self.ran(f"posture:{repository.key}"),
                 snapshots=stored.snapshots,
                 bytes=stored.bytes,
+                locks=locks,
+                oldest_lock=oldest,
                 coverage=stored.coverage,
                 lock_until=stored.lock_until,
                 immutable=stored.immutable,
                 promised=stored.promised,
                 reasons=(*stored.found, *stored.maintained),
-                custody=self._custody(repository.key, stored) if facts.intact else None,
+                custody=self._custody(repository.key, stored) if self.sight.facts.intact else None,
             )
+
+    def _stored(self, key: str) -> Stored:
+        facts = self.sight.facts
+        return facts.repositories.get(key, Stored()) if facts.intact else Stored()
+
+    def _locks(self, key: str) -> tuple[int | None, str | None]:
+        """How many of restic's locks the newest job that looked found in the repository ``key``; the oldest's time."""
+        results = (
+            (record.last_ended, record.last_result.figures)
+            for one in self.sight.planned
+            if one.task.repository == key and (record := self.sight.records.get(one.task.key)) is not None
+            if record.last_result is not None and record.last_ended is not None
+        )
+        seen = max(((ended, found) for ended, found in results if "locks" in found), key=itemgetter(0), default=None)
+        if seen is None:
+            return None, None
+        oldest = seen[1].get("oldest_lock")
+        return int(seen[1]["locks"]), rfc3339(datetime.fromtimestamp(oldest, UTC)) if oldest is not None else None
 
     def _custody(self, key: str, stored: Stored) -> CustodyStatus:
         """Who can open the repository beside this host: what was handed out, and what holders proved."""

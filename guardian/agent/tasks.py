@@ -111,17 +111,22 @@ class _Plans:
         # Who shares a repository cannot keep all others from it by a window of their own.
         rhythm = self._rhythm(task.key, cadence, plans[0] if len(plans) == 1 else None)
         enabled = any(plan.enabled for plan in plans)
-        rhythm = replace(rhythm, offset=self._offset(task.key, SPREAD), enabled=enabled)
+        rhythm = replace(self._spread(rhythm, task.key, SPREAD), enabled=enabled)
         return Planned(task, rhythm, max(plan.priority for plan in plans) - _AFTER_BACKUPS, enabled)
 
     def _rhythm(self, key: str, cadence: str, plan: Plan | None) -> Rhythm:
         texts = (*self.loaded.config.agent.blackout, *(plan.blackout if plan else ()))
         windows = tuple(parse_window(text) for text in texts)
-        offset = self._offset(key, plan.jitter if plan else SPREAD)
-        return Rhythm(parse_cadence(cadence), self.zone, offset, windows, enabled=plan.enabled if plan else True)
+        rhythm = Rhythm(
+            parse_cadence(cadence), self.zone, timedelta(0), windows, enabled=plan.enabled if plan else True
+        )
+        return self._spread(rhythm, key, plan.jitter if plan else SPREAD)
 
-    def _offset(self, key: str, jitter: timedelta | None) -> timedelta:
-        return offset_of(f"{self.loaded.config.tenant.id}/{self.loaded.host}", key, jitter)
+    def _spread(self, rhythm: Rhythm, key: str, jitter: timedelta | None) -> Rhythm:
+        """Begin later by this host's part of ``jitter``, which is never longer than the time between two slots."""
+        most = min(jitter, rhythm.cadence.shortest) if jitter else None
+        host = f"{self.loaded.config.tenant.id}/{self.loaded.host}"
+        return replace(rhythm, offset=offset_of(host, key, most))
 
 
 def _task(target: Target, kind: JobKind, key: str, *, level: str | None = None, to: str | None = None) -> Task:

@@ -14,7 +14,7 @@ from guardian.agent.tasks import Planned
 from guardian.clock import rfc3339
 from guardian.drill.ladder import LADDER
 from guardian.model.job import TaskRecord
-from guardian.model.reason import Reason, reason
+from guardian.model.reason import Reason, gravest_first, reason
 from guardian.model.status import Verdict
 
 _RESTORABLE: Final = LADDER[LADDER.index("D3") :]
@@ -22,7 +22,6 @@ _BEHIND: Final = timedelta(minutes=5)
 """Clocks of one host differ from themselves by so much when they are set."""
 _LATE: Final = 2
 """A proof is too old after so many of the longest times between two drills."""
-_WEIGHT: Final = {"critical": 0, "warning": 1, "info": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,8 @@ class Case:
     drills: tuple[Planned, ...] = ()
     problem: Reason | None = None
     """Why the log is not known, if it is not."""
+    broken: str = ""
+    """What speaks worst against the storage of its backups, by the newest look at that; empty for nothing."""
     known_since: Mapping[str, datetime] = field(default_factory=dict)
     """Since when the agent knows each of the drills, by task."""
 
@@ -49,15 +50,11 @@ class Case:
 def judge(case: Case) -> tuple[Verdict, tuple[Reason, ...]]:
     """The verdict, and everything that led to it, the worst first."""
     if case.protected is None:
-        return "unknown", (case.problem or reason("log-not-readable"), *_ordered(_of_plan(case)))
-    found = _ordered((*_of_points(case, case.protected), *_of_plan(case), *_of_proofs(case, case.protected)))
+        return "unknown", (case.problem or reason("log-not-readable"), *gravest_first(_of_plan(case)))
+    found = gravest_first((*_of_points(case, case.protected), *_of_plan(case), *_of_proofs(case, case.protected)))
     if case.protected.good is None and case.protected.newest is None:
         return "unprotected", found
     return ("protected" if all(one.severity == "info" for one in found) else "at-risk"), found
-
-
-def _ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    return tuple(sorted(reasons, key=lambda one: _WEIGHT[one.severity]))
 
 
 def _of_points(case: Case, known: Protected) -> Iterable[Reason]:
@@ -70,6 +67,8 @@ def _of_points(case: Case, known: Protected) -> Iterable[Reason]:
         yield reason("backup-partial", "warning", snapshot=newest.snapshot)
     if good is not None:
         yield from _of_age(case, good.at)
+    if case.broken:
+        yield reason("storage-not-as-promised", why=case.broken)
     if known.suspicious:
         yield reason("snapshots-suspicious", count=len(known.suspicious), snapshot=known.suspicious[0])
 
@@ -115,7 +114,7 @@ def _fails(record: TaskRecord, known: Protected | None) -> bool:
 
 def _why(record: TaskRecord) -> str:
     reasons = record.last_result.reasons if record.last_result else ()
-    return next((one.code for one in _ordered(reasons)), "")
+    return next((one.code for one in gravest_first(reasons)), "")
 
 
 def _of_proofs(case: Case, known: Protected) -> Iterable[Reason]:

@@ -32,7 +32,7 @@ TEXTS: dict[str, str] = {
     "clock-stepped": N_("the clock was moved by {seconds} s: for a day nothing is removed for its age"),
     "state-gone": N_("the state directory {path} cannot be looked at: {why}"),
     "state-read-only": N_("the file system of the state directory {path} is read-only"),
-    "state-full": N_("the state directory {path} has only {free} bytes left"),
+    "state-full": N_("the state directory {path} has only {mib} MiB left"),
     "waits-for-other": N_("it waits for the task before it"),
     "repository-in-use": N_("somebody else works on the repository"),
     "start-spread": N_("it waits for its share of the start, so that not all hosts begin at once"),

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from guardian.agent.cycle import in_zone
 from guardian.cli.progress import PHASES
 from guardian.cli.render import human_bytes, table, visible
 from guardian.cli.sentences import outcome, sentence
+from guardian.cli.verdict import mark
 from guardian.errors import ExitCode
 from guardian.i18n import N_, _
-from guardian.model.reason import reason
+from guardian.model.reason import Reason, gravest_first, reason
 from guardian.model.scan_status import ScanStatus
 from guardian.model.status import HostStatus, JobNow, Ran, SourceStatus, Verdict
 
@@ -44,7 +46,7 @@ def lines(status: HostStatus, *, running: bool) -> Iterator[str]:
     if status.agent.config_problem:
         problem = _("a newer configuration is refused: {why}").format(why=status.agent.config_problem)
         yield f"  ! {visible(problem)}"
-    yield from (f"  ! {sentence(one)}" for one in status.agent.problems)
+    yield from (f"  ! {sentence(in_zone(one, None))}" for one in status.agent.problems)
     if status.log is not None and status.log.intact is False:
         yield "  ! " + _("the signed log does not hold together; 'guardian ledger verify' says where")
     yield ""
@@ -76,7 +78,12 @@ def _sources(status: HostStatus, now: datetime) -> Iterator[str]:
     for source, line in zip(ordered, rest, strict=True):
         yield line
         shown = source.reasons if source.verdict != "protected" else ()
-        yield from (f"    {'!' if why.severity == 'critical' else '*'} {sentence(why)}" for why in shown)
+        yield from (_marked(why) for why in shown)
+
+
+def _marked(why: Reason) -> str:
+    """A reason below the line it belongs to, by how bad it is."""
+    return f"    {mark(why)} {sentence(in_zone(why, None))}"
 
 
 def _source(source: SourceStatus, now: datetime) -> tuple[str, ...]:
@@ -156,7 +163,7 @@ def _others(status: HostStatus, now: datetime) -> Iterator[str]:
     for ran, line in zip(rans, rest, strict=True):
         yield line
         if ran.last_outcome in ("failed", "partial"):
-            yield from list(dict.fromkeys(f"    ! {sentence(why)}" for why in ran.last_reasons))[:3]
+            yield from list(dict.fromkeys(_marked(why) for why in gravest_first(ran.last_reasons)))[:3]
 
 
 def _last(ran: Ran, now: datetime) -> str:

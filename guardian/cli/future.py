@@ -60,6 +60,7 @@ def document(found: "SourceMaintained", days: "tuple[Day, ...]") -> dict[str, An
     return {
         "system": found.target.system,
         "source": found.target.source,
+        "repository": found.target.key,
         "days": [
             {"label": day.label, "at": rfc3339(day.at), "points": len(day.points), "by_age": day.by_age()}
             for day in days
@@ -72,7 +73,7 @@ def lines(found: "SourceMaintained", days: "tuple[Day, ...]") -> list[str]:
     from guardian.cli import render
 
     header = (
-        _("restore points of {ref}").format(ref=found.target.ref),
+        _("restore points of {ref} in {repository}").format(ref=found.target.ref, repository=found.target.key),
         _("date"),
         _("all"),
         _("≤ 1 day old"),

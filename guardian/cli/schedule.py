@@ -1,6 +1,5 @@
 """``guardian schedule``."""
 
-import re
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 _MOST: Final = 5000
 _RECENT: Final = 1000
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 PAST: Final = {
     "complete": N_("it ran at {started} and is complete"),
@@ -171,16 +169,10 @@ def _now(told: "Explained", zone: "ZoneInfo") -> str:
 
 def _local_sentence(why: "Reason", zone: "ZoneInfo") -> str:
     """A reason as a sentence whose times are local ones."""
+    from guardian.agent.cycle import in_zone
     from guardian.cli.sentences import sentence
 
-    args = {name: _local_text(value, zone) for name, value in why.args.items()}
-    return sentence(why.model_copy(update={"args": args}))
-
-
-def _local_text(value: str | int, zone: "ZoneInfo") -> str | int:
-    if isinstance(value, str) and _MOMENT.fullmatch(value):
-        return _local(datetime.fromisoformat(value), zone)
-    return value
+    return sentence(in_zone(why, zone))
 
 
 def _local(moment: datetime, zone: "ZoneInfo") -> str:

@@ -56,7 +56,7 @@ def reason_lines(reasons: Iterable[Reason], error: GuardianError | None = None) 
 
     What stands in the log of an error is its bare code: the error itself says it better, and is said once.
     """
-    lines = [f"  {_mark(r)} {sentence(r)}" for r in reasons if error is None or r.code != error.code]
+    lines = [f"  {mark(r)} {sentence(r)}" for r in reasons if error is None or r.code != error.code]
     if error is not None:
         lines.append(f"  ! {visible(error.message)}")
         if error.hint:
@@ -64,5 +64,6 @@ def reason_lines(reasons: Iterable[Reason], error: GuardianError | None = None) 
     return lines
 
 
-def _mark(reason: Reason) -> str:
+def mark(reason: Reason) -> str:
+    """What stands before a reason: how bad it is, seen without colours."""
     return {"critical": "!", "warning": "*", "info": "-"}[reason.severity]

@@ -4,13 +4,16 @@ A reason goes into the log and into ``--json`` as it is; the command line turns 
 reader's language (``guardian.cli.sentences``).
 """
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
 from guardian.model.border import Stated
 
 Severity = Literal["info", "warning", "critical"]
+
+_WEIGHT: Final[dict[Severity, int]] = {"critical": 0, "warning": 1, "info": 2}
 
 
 class Reason(Stated):
@@ -24,3 +27,8 @@ class Reason(Stated):
 def reason(code: str, severity: Severity = "critical", **args: str | int) -> Reason:
     """A reason, shorter to write."""
     return Reason(code=code, severity=severity, args=args)
+
+
+def gravest_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """``reasons`` by severity, those of one severity in their order."""
+    return tuple(sorted(reasons, key=lambda one: _WEIGHT[one.severity]))

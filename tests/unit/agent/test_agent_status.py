@@ -20,8 +20,10 @@ from guardian.cli import agent_table
 from guardian.clock import rfc3339
 from guardian.config.load import load
 from guardian.ledger.store import Log
+from guardian.model.evidence import RepositoryPosture
 from guardian.model.finding import BaselineResult, KindResult, ScanResult, TargetRef, TargetResult
 from guardian.model.job import JobResult, SlotEnd, Task, TaskRecord
+from guardian.model.posture import BucketFact
 from guardian.model.reason import reason
 from guardian.model.scan_status import ScanCount
 from guardian.model.status import AgentNow, HostStatus, SourceStatus
@@ -364,3 +366,37 @@ def test_a_scan_is_the_trace_of_its_task(log: Log) -> None:
     assert found is not None
     assert (found.task, found.result.outcome, found.result.exit_code) == ("scan", "failed", 3)
     assert trace(part) is None
+
+
+def test_storage_that_breaks_its_promise_is_a_risk_until_it_is_seen_to_keep_it(
+    see: See, log: Log, protected: datetime, said: Any
+) -> None:
+    """Storage that did not answer says nothing new: it breaks no promise, and mends none."""
+    told_of = {"tenant": "agency", "host": "host-1", "repository": "main", "repository_id": "r", "kind": "s3"}
+    fact = {"versioning": BucketFact(value="enabled")}
+    time = {"started": rfc3339(said.START), "ended": rfc3339(said.START)}
+    broken = (reason("posture-fact-not-offered", "info"), reason("canary-version-deleted"))
+    log.append(RepositoryPosture(**told_of, **time, outcome="failed", reasons=broken, facts=fact, immutable=False))
+    log.append(RepositoryPosture(**told_of, **time, outcome="failed", reasons=(reason("storage-unreachable"),)))
+    source = docs(see(protected))
+    assert (source.verdict, source.reasons) == (
+        "at-risk", (reason("storage-not-as-promised", why="canary-version-deleted"),)
+    )  # fmt: skip
+    log.append(RepositoryPosture(**told_of, **time, outcome="complete", facts=fact, immutable=True))
+    assert docs(see(protected)).verdict == "protected"
+
+
+def test_locks_are_those_that_the_newest_job_saw(see: See, protected: datetime, said: Any) -> None:
+    def ran(key: str, hours: int, **figures: float) -> TaskRecord:
+        result = JobResult(outcome="complete", exit_code=0, figures=figures)
+        return TaskRecord(key, since=said.START, last_ended=said.START + hours * HOUR, last_result=result)
+
+    oldest = said.START - HOUR
+    records = {
+        "backup:app/docs": ran("backup:app/docs", 2, locks=1, oldest_lock=oldest.timestamp()),
+        "maintain:main": ran("maintain:main", 1, locks=7),
+        "maintain:offsite": ran("maintain:offsite", 3, removed=1),
+    }
+    main, offsite = see(protected, records=records).repositories
+    assert (main.locks, main.oldest_lock) == (1, rfc3339(oldest))
+    assert (offsite.locks, offsite.oldest_lock) == (None, None), "nobody looked there"

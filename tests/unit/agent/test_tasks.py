@@ -107,6 +107,22 @@ def test_windows_zones_and_offsets(tasks: dict[str, Planned], loaded: Loaded) ->
     }
 
 
+def test_nothing_begins_later_than_its_next_slot(loaded: Loaded) -> None:
+    """However long the jitter is, and the hour over which work on repositories is spread."""
+    short = loaded.config.repositories["main"].model_copy(update={"maintain": "every 5m", "posture": "every 3m"})
+    plan = loaded.config.systems["portal"].plan.model_copy(update={"drills": {"D2": "every 2m"}})
+    system = loaded.config.systems["portal"].model_copy(update={"plan": plan})
+    config = loaded.config.model_copy(
+        update={
+            "repositories": {**loaded.config.repositories, "main": short},
+            "systems": {**loaded.config.systems, "portal": system},
+        }
+    )
+    for number in range(20):
+        for one in planned(replace(loaded, config=config, host=f"web-{number}")):
+            assert one.rhythm.offset < one.rhythm.cadence.shortest, one.task.key
+
+
 def test_who_is_paused_and_who_is_first(tasks: dict[str, Planned]) -> None:
     paused = {key for key, one in tasks.items() if not one.enabled}
     assert paused == {

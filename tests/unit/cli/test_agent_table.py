@@ -57,7 +57,7 @@ def test_the_worst_comes_first_and_says_why() -> None:
 
 
 def test_the_agents_own_problems_are_shown() -> None:
-    problems = (reason("state-full", path="/var", free=5),)
+    problems = (reason("state-full", path="/var", mib=5),)
     status = host(
         source("s", "protected"),
         agent=agent(config_problem="guardian.yaml:3: no", problems=problems),
@@ -65,7 +65,7 @@ def test_the_agents_own_problems_are_shown() -> None:
     )
     shown = text(status)
     assert "a newer configuration is refused: guardian.yaml:3: no" in shown
-    assert "has only 5 bytes left" in shown
+    assert "has only 5 MiB left" in shown
     assert "does not hold together" in shown
     assert "NOT RUNNING" in text(status, running=False)
 
@@ -83,13 +83,21 @@ def test_jobs_and_what_they_wait_for() -> None:
 def test_other_work_and_why_it_failed() -> None:
     failed = Ran(
         task="drill:D3:app/s", last_outcome="failed", last_ended=EARLIER, last_started=EARLIER,
-        last_reasons=(reason("never-backed-up"), reason("never-backed-up")), next_due=NOW,
+        last_reasons=(
+            reason("posture-fact-not-offered", "info", fact="public-access-blocked", why="501"),
+            reason("drill-says-no", level="D3", at="2026-11-24T02:00:00.000000Z"),
+            *(reason("never-backed-up"),) * 2,
+        ),
+        next_due=NOW,
     )  # fmt: skip
     shown = text(
         host(source("s", "protected"), drills=(DrillStatus(system="app", source="s", level="D3", ran=failed),))
     )
-    assert shown.count("this source was never backed up") == 1
     assert "FAILED, 9 h ago  now" in shown
+    said = shown.splitlines()[-3:]
+    assert said[0].startswith("    ! the drill at D3 failed at 2026-11-24 "), "the worst first, by this host's clock"
+    assert [line[:5].strip() for line in said] == ["!", "!", "-"]
+    assert shown.count("this source was never backed up") == 1
 
 
 def test_names_cannot_disturb_a_terminal() -> None:
