@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from guardian.audit.answers import answer, combined, worst
-from guardian.audit.facts import Answer, ClauseAnswer, Confidence, PackFacts, QuestionAnswer
-from guardian.audit.standards import Ask, Clause, Clauses, MlpsLevel
+from guardian.audit.facts import Answer, ClauseAnswer, PackFacts, QuestionAnswer
+from guardian.audit.standards import Ask, Clause, Clauses
 from guardian.errors import ExitCode
 from guardian.model.estate import LocalText
 from guardian.model.reason import reason
+from guardian.model.standard import Confidence, MlpsLevel
 
 _SURENESS: tuple[Confidence, ...] = ("secondary", "from-memory", "derived", "verified")
 

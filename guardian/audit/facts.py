@@ -24,14 +24,12 @@ from guardian.model.evidence import (
     Restored,
 )
 from guardian.model.reason import Reason
+from guardian.model.standard import Confidence
 
 P_co = TypeVar("P_co", bound=Predicate, covariant=True)
 
 State = Literal["satisfied", "not-satisfied", "could-not-verify"]
 """What the evidence says to a question. What nobody could find out is never satisfied."""
-
-Confidence = Literal["verified", "derived", "from-memory", "secondary"]
-"""How surely we know what a standard says: read in its text, follows from that, remembered, or told by others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from guardian.audit.facts import PackFacts, Period, code_of
 from guardian.audit.gather import Gathered, gather, verified
 from guardian.audit.grade import grade
 from guardian.audit.report import pack_report
-from guardian.audit.standards import MlpsLevel, clause_standards, recovery_levels
+from guardian.audit.standards import clause_standards, recovery_levels
 from guardian.clock import rfc3339
 from guardian.errors import EvidenceInvalid, GuardianError, Interrupted, UsageError
 from guardian.i18n import _
@@ -33,6 +33,7 @@ from guardian.ledger.verify import Progress
 from guardian.model.events import Phase
 from guardian.model.evidence import DrillResult
 from guardian.model.reason import Reason
+from guardian.model.standard import MlpsLevel
 from guardian.node import Node
 
 MANIFEST_TYPE = "application/vnd.guardian.pack-manifest+json"

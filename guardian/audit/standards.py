@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from guardian.audit.facts import Confidence
 from guardian.content import content_dir
 from guardian.errors import ConfigError, UsageError
 from guardian.i18n import _
 from guardian.model.border import Duration, Id, Written
 from guardian.model.estate import LocalText
 from guardian.model.protection import DrillLevel
+from guardian.model.standard import Confidence, MlpsLevel
 
 Query = Literal[
     "sources-backed-up",
@@ -36,7 +36,6 @@ Query = Literal[
 ]
 """What a clause may ask; :mod:`guardian.audit.clauses` has the answers. ``manual``: only a person can answer."""
 
-MlpsLevel = Literal["2", "3", "4"]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
