@@ -8,7 +8,8 @@ from typing import Literal
 from guardian.model.posture import BucketFact, PostureOutcome, Trial
 from guardian.model.protection import BucketLock, RepositorySpec, Retention
 from guardian.model.reason import Reason, Severity, reason
-from guardian.objectstore.posture import Fact, Posture
+from guardian.objectstore.posture import Posture
+from guardian.objectstore.questions import Fact
 from guardian.objectstore.s3 import at_least
 
 Promise = Literal["lock", "append-only"]

@@ -11,7 +11,8 @@ from guardian.errors import GuardianError, Unavailable
 from guardian.model.protection import BucketLock
 from guardian.model.reason import Reason, reason
 from guardian.node import Node
-from guardian.objectstore.posture import Fact, Posture
+from guardian.objectstore.posture import Posture
+from guardian.objectstore.questions import Fact
 from guardian.objectstore.s3 import S3Store, at_least
 
 

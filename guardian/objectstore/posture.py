@@ -1,34 +1,19 @@
 """How a bucket is set up, as facts: each is a value, or why it could not be read. Unreadable is never a pass."""
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
-from guardian.errors import StorageRefused
 from guardian.model.protection import BucketLock
-from guardian.objectstore import answers, lifecycle
+from guardian.objectstore import lifecycle
 from guardian.objectstore.lifecycle import LifecycleRule
+from guardian.objectstore.questions import Fact, Questions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-T = TypeVar("T")
 _LONGEST = 36500  # days, the most that a BucketLock says: what is longer is told as this
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-
-
-@dataclass(frozen=True, slots=True)
-class Fact(Generic[T]):
-    """What was read; or, where ``error`` is not None, why it could not be: a short code such as ``AccessDenied``."""
-
-    value: T | None
-    error: str | None = None
-
-    @property
-    def known(self) -> bool:
-        """Whether ``value`` is what the storage said."""
-        return self.error is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +50,7 @@ def read_posture(client: "S3Client", bucket: str, prefix: str = "") -> Posture:
 
     Once nobody answers at all, the rest is not asked.
     """
-    ask = _Questions()
+    ask = Questions()
     versioning = ask(_versioning, lambda: client.get_bucket_versioning(Bucket=bucket))
     lock: Fact[tuple[bool, BucketLock | None]] = ask(
         _lock,
@@ -104,38 +89,6 @@ def read_posture(client: "S3Client", bucket: str, prefix: str = "") -> Posture:
             {"AccessDenied": False},
         ),
     )
-
-
-class _Questions:
-    """Asks for one fact after the other and remembers that nobody answers."""
-
-    def __init__(self) -> None:
-        self._unreachable: str | None = None
-
-    def __call__(
-        self,
-        meaning: Callable[[Any], T],
-        request: Callable[[], Any],
-        absent: Mapping[str, T | None] | None = None,
-    ) -> Fact[T]:
-        """The fact that ``request``'s answer means; ``absent`` says what a code for "there is none" means."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  large and optional
-
-        if self._unreachable is not None:
-            return Fact(None, self._unreachable)
-        try:
-            return Fact(meaning(request()))
-        except StorageRefused:
-            return Fact(None, answers.NOT_UNDERSTOOD)
-        except (BotoCoreError, ClientError) as error:
-            why = answers.short(error)
-            if absent is not None and why in absent:
-                return Fact(absent[why])
-            if answers.is_unreachable(error):
-                self._unreachable = why
-            return Fact(None, why)
-        except (LookupError, TypeError, ValueError, AttributeError):
-            return Fact(None, answers.NOT_UNDERSTOOD)
 
 
 def _versioning(answer: Any) -> Literal["enabled", "suspended", "off"]:

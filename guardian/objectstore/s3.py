@@ -9,27 +9,19 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from guardian.errors import ConfigError, StorageRefused, Unavailable
+from guardian.errors import ConfigError, StorageRefused
 from guardian.i18n import _
 from guardian.model.address import S3Address
 from guardian.model.protection import BucketLock
 from guardian.model.secret import Secret
 from guardian.objectstore import answers
 from guardian.objectstore.posture import Posture, read_posture
+from guardian.objectstore.service import Service, open_service
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 DEFAULT_REGION = "us-east-1"
-_CONNECT_TIMEOUT = 5  # seconds
-_READ_TIMEOUT = 20
-_ATTEMPTS = 3
-# The variables of a credentials file.
-_KEY_ID = "AWS_ACCESS_KEY_ID"
-_SECRET = "AWS_SECRET_ACCESS_KEY"  # noqa: S105  a name
-_TOKEN = "AWS_SESSION_TOKEN"  # noqa: S105  a name
-# The services that want the bucket in the host's name: the same ones restic asks that way.
-_BUCKET_IN_HOST = (".amazonaws.com", ".amazonaws.com.cn", ".aliyuncs.com", ".googleapis.com")
 
 
 class BucketLockError(ConfigError):
@@ -199,55 +191,8 @@ def _lock_text(posture: Posture) -> str:
 def open_client(address: S3Address, credentials: Mapping[str, Secret], region: str, cacert: str | None) -> "S3Client":
     """A client of the service at ``address``, for one bucket's work.
 
-    Raises Unavailable when boto3 is not installed, ConfigError when a credential is missing.
+    Raises as :func:`guardian.objectstore.service.open_service`.
     """
-    try:
-        import boto3.session  # noqa: PLC0415  large and optional
-        import botocore.session  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-    except ImportError as error:
-        raise Unavailable(
-            _("the Python package boto3 is not installed"),
-            _("Install Guardian with its S3 part: pip install 'guardian-dr[s3]'."),
-        ) from error
-    if not _text(credentials, _KEY_ID) or not _text(credentials, _SECRET):
-        raise ConfigError(
-            _("the storage's credentials lack {first} or {second}").format(first=_KEY_ID, second=_SECRET),
-            _("'credentials' names a file with the lines AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=…."),
-        )
-    # Nothing of the account's ~/.aws may change whom we speak to and as whom.
-    bare = botocore.session.Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": (None, None, "/dev/null", None),
-            "credentials_file": (None, None, "/dev/null", None),
-        }
-    )
-    client = boto3.session.Session(botocore_session=bare).client(
-        "s3",
-        endpoint_url=address.endpoint,
-        region_name=region,
-        verify=cacert or True,
-        aws_access_key_id=_text(credentials, _KEY_ID),
-        aws_secret_access_key=_text(credentials, _SECRET),
-        aws_session_token=_text(credentials, _TOKEN),
-        config=Config(
-            connect_timeout=_CONNECT_TIMEOUT,
-            read_timeout=_READ_TIMEOUT,
-            retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
-            signature_version="s3v4",
-            proxies={},  # restic gets no HTTP_PROXY from us either: both doors lead to the same storage
-            s3={"addressing_style": "virtual" if address.host.endswith(_BUCKET_IN_HOST) else "path"},
-            # Checksums where the protocol asks for one: not every S3 server knows the newer ones.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
-
+    client: S3Client = open_service("s3", Service(address.endpoint, address.host, region, cacert), credentials)
     client.meta.events.register("before-parse.s3", answers.refuse_pages(address))
     return client
-
-
-def _text(credentials: Mapping[str, Secret], name: str) -> str | None:
-    secret = credentials.get(name)
-    return secret.reveal().decode("utf-8", "surrogateescape") if secret else None

@@ -10,7 +10,8 @@ from guardian.backup.posture_rules import Asked
 from guardian.model.posture import Trial
 from guardian.model.protection import BucketLock, RepositorySpec, Retention
 from guardian.objectstore.lifecycle import LifecycleRule
-from guardian.objectstore.posture import Fact, Posture
+from guardian.objectstore.posture import Posture
+from guardian.objectstore.questions import Fact
 
 LOCK = BucketLock(mode="compliance", days=30)
 NOTHING = Asked(None, append_only=False, prefix="p/", keep_days=30)
