@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 from guardian.agent.known import Bound, Drilled, Facts, Lack, Place, Point, Proof, Protected, Stored
 from guardian.agent.trace import Trace, trace, when
 from guardian.backup.suspicion import Trail
-from guardian.drill.ladder import LADDER, says
 from guardian.keys.standing import Escrows
 from guardian.model.drill import DrillCheck, DrillLevel
 from guardian.model.evidence import (
@@ -29,6 +28,7 @@ from guardian.model.evidence import (
     Suspicion,
     SuspicionCleared,
 )
+from guardian.model.ladder import LADDER, says
 
 _POINTS: Final = 256
 """Restore points of a place that are remembered, the newest: an older one is proven no more, as far as is shown."""

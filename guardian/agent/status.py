@@ -17,9 +17,9 @@ from guardian.agent.tasks import Planned
 from guardian.agent.verdict import Case, judge
 from guardian.clock import rfc3339
 from guardian.config.loaded import Loaded
-from guardian.drill.ladder import LADDER
 from guardian.model.backup import Target
 from guardian.model.job import TaskRecord
+from guardian.model.ladder import LADDER
 from guardian.model.reason import Reason
 from guardian.model.status import (
     AgentNow,

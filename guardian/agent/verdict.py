@@ -12,8 +12,8 @@ from typing import Final
 from guardian.agent.known import Drilled, Protected
 from guardian.agent.tasks import Planned
 from guardian.clock import rfc3339
-from guardian.drill.ladder import LADDER
 from guardian.model.job import TaskRecord
+from guardian.model.ladder import LADDER
 from guardian.model.reason import Reason, gravest_first, reason
 from guardian.model.status import Verdict
 

@@ -12,9 +12,9 @@ from guardian.audit.derive import proof
 from guardian.audit.facts import Answer, PackFacts, Proof, Recorded, State
 from guardian.audit.gather import cadence_seconds
 from guardian.audit.standards import Ask, Query
-from guardian.drill.ladder import is_thin, reached, says
 from guardian.model.drill import DrillLevel, DrillOutcome
 from guardian.model.evidence import DrillResult
+from guardian.model.ladder import is_thin, reached, says
 from guardian.model.reason import Reason, reason
 
 _ORDER: tuple[State, ...] = ("not-satisfied", "could-not-verify", "satisfied")

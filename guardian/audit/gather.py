@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import ip_address
 from typing import TypeVar
 
 from guardian import __version__
 from guardian.audit import derive
 from guardian.audit.facts import LogFacts, PackFacts, Period, Recorded, SourceFacts, SystemFacts
-from guardian.config.load import ResolvedRepository
 from guardian.config.schedule import parse_cadence
 from guardian.errors import EvidenceInvalid, UsageError
 from guardian.i18n import _
@@ -229,7 +227,7 @@ def system_facts(node: Node, name: str) -> SystemFacts:
                 repository=target.key,
                 storage=loaded.repository(target).kind,
                 lock_days=lock.days if (lock := loaded.repository(target).spec.lock) else 0,
-                remote=is_remote(loaded.repository(target)),
+                remote=loaded.repository(target).remote,
             )
             for target in targets
         ),
@@ -245,23 +243,10 @@ def system_facts(node: Node, name: str) -> SystemFacts:
         interval_seconds=cadence_seconds(plan.schedule) if plan.schedule else None,
         retention={k: v for k, v in (plan.retention.model_dump().items() if plan.retention else ()) if v},
         copies=tuple(copy.kind for copy in copies.values()),
-        remote_copies=sum(is_remote(copy) for copy in copies.values()),
+        remote_copies=sum(copy.remote for copy in copies.values()),
         drills=dict(plan.drills),
         config_sha256=loaded.sha256,
     )
-
-
-def is_remote(repository: ResolvedRepository) -> bool:
-    """Whether backups leave this host: neither a local directory nor a server on loopback."""
-    if repository.kind == "local":
-        return False
-    if repository.s3 is None:
-        return True
-    host = repository.s3.host
-    try:
-        return not ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost" and not host.endswith(".localhost")
 
 
 def moment(said: Predicate) -> datetime:

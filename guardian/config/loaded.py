@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from guardian.config.host import HostConfig
@@ -33,6 +34,18 @@ class ResolvedRepository:
     path: Path | None = None
     s3: S3Address | None = None
     cacert: Path | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether backups leave this host: neither a local directory nor a server on loopback."""
+        if self.kind == "local":
+            return False
+        if self.s3 is None:
+            return True
+        try:
+            return not ip_address(self.s3.host).is_loopback
+        except ValueError:
+            return self.s3.host != "localhost" and not self.s3.host.endswith(".localhost")
 
 
 @dataclass(frozen=True, slots=True)
