@@ -15,6 +15,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from guardian.baseline.evaluate import Ready, ready
+from guardian.baseline.fact import Path as FactPath
 from guardian.baseline.rule import Family, Rule, RuleSet
 from guardian.config.document import Table, locate, parse, plain
 from guardian.config.explain import explain
@@ -113,6 +114,11 @@ class Policy:
     def of(self, kind: TargetKind) -> tuple[Ready, ...]:
         """Those for one kind of target."""
         return tuple(rule for rule in self.rules if rule.target == kind)
+
+    def needed(self, kinds: Iterable[TargetKind]) -> frozenset[FactPath]:
+        """The facts that its rules for these kinds of targets read."""
+        wanted = frozenset(kinds)
+        return frozenset(need.fact for rule in self.rules if rule.target in wanted for need in rule.rule.needs)
 
     @cached_property
     def document(self) -> bytes:

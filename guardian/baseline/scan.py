@@ -11,10 +11,11 @@ from typing import Final, Protocol
 from guardian.baseline.delta import Was, vanished
 from guardian.baseline.judge import Judge
 from guardian.baseline.outcome import Scanned
+from guardian.baseline.places import providers
 from guardian.baseline.policy import Library, Policy, library
 from guardian.baseline.store import ScanStore, canonical
 from guardian.baseline.tally import failing, tally, together, undecided
-from guardian.baseline.targets import Looked, Provider, providers
+from guardian.baseline.targets import Looked, Provider
 from guardian.baseline.view import View
 from guardian.baseline.waivers import Waivers, read_waivers
 from guardian.clock import Clock, rfc3339
@@ -143,7 +144,7 @@ def scan_places(
             continue
         site.heed()
         site.report(Phase("scan", place.name))
-        for looked in place.look(site.clock):
+        for looked in place.look(site.clock, judge.policy.needed(place.kinds)):
             site.heed()
             if judge.policy.of(looked.target.kind):
                 _judge(looked, judge, store, gathered)

@@ -6,16 +6,12 @@ target, with the reason in the place of the facts: its rules become unknown, and
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path as FilePath
 
-from guardian.baseline.fact import unreadable
+from guardian.baseline.fact import Path, unreadable
 from guardian.clock import Clock, rfc3339
 from guardian.errors import GuardianError, Interrupted, Unavailable
 from guardian.model.finding import CollectorRun, Json, TargetKind, TargetRef
-
-if TYPE_CHECKING:
-    from guardian.node import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +26,30 @@ class Looked:
     """Why nothing at all could be read; empty where something was."""
 
 
+Needed = frozenset[Path]
+"""The facts that the rules of a scan read."""
 Collect = Callable[[], Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One place to look at. ``name`` is what the command line calls it: ``host``, ``cache``, ``social/core-db``."""
+    """One place to look at. ``name`` is what the command line calls it: ``host``, ``cache``, ``social/core-db``.
+
+    ``sparing`` is for a place where every fact costs a question: it collects those facts alone that rules need.
+    """
 
     name: str
     kinds: tuple[TargetKind, ...]
     collect: Collect
+    sparing: Callable[[Needed], Collect] | None = None
 
-    def look(self, clock: Clock) -> Iterator[Looked]:
+    def look(self, clock: Clock, needed: Needed | None = None) -> Iterator[Looked]:
         """Everything that is found there; a target without facts for each kind where nothing could be read."""
         seen: set[TargetKind] = set()
         at = rfc3339(clock.now())
+        collect = self.sparing(needed) if self.sparing is not None and needed is not None else self.collect
         try:
-            for target, facts, runs in self.collect():
+            for target, facts, runs in collect():
                 seen.add(target.kind)
                 yield Looked(target, facts, at, runs)
                 at = rfc3339(clock.now())
@@ -64,21 +67,16 @@ class Provider:
             yield Looked(target, unreadable(why[:200]), at, (failed,), why)
 
 
-def providers(node: "Node") -> tuple[Provider, ...]:
-    """Everything that this host's configuration makes worth looking at."""
-    return (host_of(node.host),)
-
-
 def host_of(host: str) -> Provider:
     """The machine that this program runs on."""
-    return Provider("host", ("host",), lambda: _host(Path("/"), host, live=True))
+    return Provider("host", ("host",), lambda: _host(FilePath("/"), host, live=True))
 
 
-def tree_of(root: Path) -> Provider:
+def tree_of(root: FilePath) -> Provider:
     """The host whose files lie below ``root``."""
     return Provider(str(root), ("host",), lambda: _host(root, str(root), live=False))
 
 
-def _host(root: Path, name: str, *, live: bool) -> Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]:
+def _host(root: FilePath, name: str, *, live: bool) -> Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]:
     raise Unavailable(f"no collector: {root} {live}")
     yield TargetRef(kind="host", id=name), {}, ()

@@ -12,7 +12,7 @@ from guardian.i18n import N_, _
 from guardian.model.border import Id
 from guardian.model.estate import RegionCode
 from guardian.model.protection import SecretRef
-from guardian.model.scan_target import Endpoint
+from guardian.model.scan_target import Endpoint, ServiceUrl
 
 _QUOTES: Final = N_("Put the value in quotes.")
 _LIST: Final = N_("Write [a, b], or one item a line with a dash in front.")
@@ -56,6 +56,10 @@ _PATTERNS: Final[dict[str, tuple[str, str]]] = {
     _pattern(Endpoint): (
         N_("not a place where a service answers"),
         N_("Write HOST:PORT, such as db.example.org:443 or [2001:db8::1]:443."),
+    ),
+    _pattern(ServiceUrl): (
+        N_("not the address of a service"),
+        N_("Write https://HOST or https://HOST:PORT, without a path and without credentials."),
     ),
     _pattern(RegionCode): (
         N_("not a region code"),

@@ -85,6 +85,53 @@ class TlsTarget(ServerTarget):
     )
 
 
+ServiceUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(:[0-9]{1,5})?/?$")
+]
+"""Where a service of a cloud answers: ``https://HOST[:PORT]``."""
+
+
+class S3Target(AnyTarget):
+    """A storage that speaks S3: all its buckets, and the identities of its account where it has an IAM service."""
+
+    kind: Literal["s3"]
+    endpoint: ServiceUrl
+    credentials: SecretRef = Field(
+        description="lines AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=… of an identity that may only read"
+    )
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")] = "us-east-1"
+    cacert: AbsolutePath | None = Field(None, description="a PEM file with the authority of the storage's certificate")
+    identities: bool = Field(True, description="look at the account's users, keys, roles and policies too")
+    iam: ServiceUrl | None = Field(
+        None, description="where its IAM service answers; default: at the same place, for Amazon's at Amazon's"
+    )
+    time_limit: Duration = Field("10m", validate_default=True, description="for all buckets together")
+
+
+class KubernetesTarget(AnyTarget):
+    """Objects of a Kubernetes cluster, as manifests or as ``kubectl get -o json`` gives them."""
+
+    kind: Literal["kubernetes"]
+    paths: Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)] = Field(
+        description="files, and folders of which every .yaml, .yml and .json is read"
+    )
+
+
+class DocumentTarget(AnyTarget):
+    """An export of any system's configuration, JSON or YAML, to write rules of your own for."""
+
+    kind: Literal["document"]
+    path: Annotated[str, StringConstraints(min_length=1)]
+
+
 ScanTarget = Annotated[
-    PostgresqlTarget | MysqlTarget | RedisTarget | NginxTarget | TlsTarget, Field(discriminator="kind")
+    PostgresqlTarget
+    | MysqlTarget
+    | RedisTarget
+    | NginxTarget
+    | TlsTarget
+    | S3Target
+    | KubernetesTarget
+    | DocumentTarget,
+    Field(discriminator="kind"),
 ]
