@@ -104,7 +104,7 @@ def _users(host: Host, passwd: Any) -> Tree:
     users = [user for user in passwd if not user["malformed"]]
     for user in users:
         user.update(_ageing(user, shadow, host.today))
-        user["home_entry"] = attempt(_home, host, user["home"]) if user["login"] else None
+        user["home_entry"] = attempt(_home, host, user) if user["login"] else None
         user["idle_days"] = logins if is_err(logins) else _idle(logins.get(user["uid"]), host.today)
     return {
         "users": users,
@@ -132,9 +132,11 @@ def _ageing(user: Tree, shadow: Any, today: int) -> Tree:
     return {**entry, "password_age_days": None if last is None else max(0, today - last)}
 
 
-def _home(host: Host, path: str) -> Tree | None:
-    entry = host.stat(path) if path.startswith("/") else None
-    return None if entry is None else {"mode": octal(entry.mode), "uid": entry.uid, "kind": entry.kind}
+def _home(host: Host, user: Tree) -> Tree | None:
+    entry = host.stat(user["home"]) if user["home"].startswith("/") else None
+    if entry is None:
+        return None
+    return {"mode": octal(entry.mode), "uid": entry.uid, "kind": entry.kind, "owned": entry.uid == user["uid"]}
 
 
 def _idle(last: int | None, today: int) -> int | None:
