@@ -1,8 +1,10 @@
 """sshd: its effective settings as itself tells them, or from its files where there is no host to ask."""
 
+import re
+
 from guardian.baseline.facts import sshdfiles
 from guardian.baseline.facts.reading import NOT_LIVE, Host, Tree, Unread, attempt, err, is_err
-from guardian.baseline.facts.text import seconds, typed
+from guardian.baseline.facts.text import assignments, seconds, typed, words
 
 _SPLIT = frozenset(
     [
@@ -19,13 +21,13 @@ _SPLIT = frozenset(
 _MANY = frozenset(["port", "listenaddress", "hostkey", "allowusers", "allowgroups", "denyusers", "denygroups",
 "acceptenv", "authorizedkeysfile", "authenticationmethods", "subsystem", "setenv"])  # fmt: skip
 _SPANS = frozenset(["logingracetime", "clientaliveinterval"])
+_OPTIONS = ("/etc/crypto-policies/back-ends/opensshserver.config", "/etc/sysconfig/sshd", "/etc/default/ssh")
 _NEVER_STARTED = "sshd was not started since the machine was"
 _LISTS = ("allowusers", "allowgroups", "denyusers", "denygroups")
 
 
 def collect(host: Host) -> Tree:
-    """``sshd``: whether it is installed, ``effective`` settings, their ``source``, what the files say and Match
-    blocks."""
+    """``sshd``: ``installed``, ``effective`` settings and their ``source``, ``lines`` of its files, Match blocks."""
     installed = attempt(host.exists, "/usr/sbin/sshd", "/usr/local/sbin/sshd")
     if installed is False:
         return {"sshd": {"installed": False, "effective": None, "source": None, "lines": [], "matches": []}}
@@ -40,12 +42,27 @@ def collect(host: Host) -> Tree:
 
 
 def _asked(host: Host) -> Tree:
-    said = host.run("sshd", "-T", "-C", "user=root,host=x,addr=127.0.0.1")
+    said = host.run("sshd", "-T", "-C", "user=root,host=x,addr=127.0.0.1", *_given(host))
     if said.code != 0 and "Missing privilege separation directory" in said.complaint:
         raise Unread(_NEVER_STARTED)
     if said.code != 0:
         raise Unread("denied: needs root" if "hostkeys" in said.complaint else f"sshd -T: {said.complaint}"[:200])
     return parse_effective(said.out)
+
+
+def _given(host: Host) -> list[str]:
+    """The options that sshd gets beside its files: from the policy of ciphers of the distribution, from people."""
+    texts = [host.text(path) or "" for path in _OPTIONS]
+    return [word for text in texts for word in given_options(text)]
+
+
+def given_options(text: str) -> list[str]:
+    """The ``-oOption=value`` in ``CRYPTO_POLICY='…'``, ``OPTIONS="…"`` or ``SSHD_OPTS=…``."""
+    found = []
+    for name, value in assignments(text, "#").items():
+        if name in ("crypto_policy", "options", "sshd_opts"):
+            found += [word for word in words(value) if re.match(r"-o[A-Za-z]+=", word)]
+    return found[:40]
 
 
 def parse_effective(text: str) -> Tree:
