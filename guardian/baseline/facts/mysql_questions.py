@@ -126,7 +126,7 @@ def _typed(name: str, text: str) -> Any:
 def user(row: Mapping[str, Any]) -> Tree:
     """One account: where from, how it proves itself, what it may.
 
-    ``password`` is the weakest of the ways to log in: ``empty``, ``set``, ``elsewhere`` (PAM, directories), ``socket``
+    ``proof`` is the weakest of the ways to log in: ``empty``, ``set``, ``elsewhere`` (PAM, directories), ``socket``
     (only the system's own user), ``locked`` (nobody can).
     """
     host = str(row["host"])
@@ -144,7 +144,7 @@ def user(row: Mapping[str, Any]) -> Tree:
         "anywhere": not row["role"] and host in ("%", "", "%.%.%.%", "0.0.0.0/0.0.0.0"),
         "wildcard": "%" in host or "_" in host or "/" in host,
         "plugins": sorted({plugin for plugin, _kind in ways}),
-        "password": "locked" if locked else min(kinds, key=order.index),
+        "proof": "locked" if locked else min(kinds, key=order.index),
         "expired": bool(row["expired"]),
         "tls": bool(row["tls"]),
         "lifetime": row.get("lifetime", _raw(row).get("password_lifetime")),

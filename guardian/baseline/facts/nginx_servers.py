@@ -82,7 +82,7 @@ def _server(scope: Scope, upstreams: dict[str, Directive], version: str | None) 
         "certificates": [each.args[0] for each in _inherited(scope, "ssl_certificate") if each.args],
         "keys": [each.args[0] for each in _inherited(scope, "ssl_certificate_key") if each.args],
         "verify_client": _value(scope, "ssl_verify_client") or "off",
-        "tokens": _value(scope, "server_tokens") or "on",
+        "version_shown": _value(scope, "server_tokens") or "on",
         "hsts_seconds": _hsts(scope),
         "headers": _headers(scope),
         "body_limit": _size(_value(scope, "client_max_body_size") or "1m"),

@@ -68,17 +68,17 @@ def _server(asker: "_Asker", reader: Tree) -> Tree:
         "hba": attempt(lambda: asking.hba(asker.many(asking.HBA))),
         "roles": roles,
         "superusers": roles if is_err(roles) else asking.superusers(roles),
-        "passwords": attempt(lambda: _passwords(asker, allowed=bool(reader["reads_passwords"]))),
+        "logins": attempt(lambda: _logins(asker, allowed=bool(reader["reads_passwords"]))),
         "archiver": attempt(lambda: asker.one(asking.ARCHIVER)),
         "standbys": standbys if counts else unreadable("denied: needs pg_read_all_stats"),
         "slots": attempt(lambda: asker.many(asking.SLOTS)),
     }
 
 
-def _passwords(asker: "_Asker", *, allowed: bool) -> list[Tree]:
+def _logins(asker: "_Asker", *, allowed: bool) -> list[Tree]:
     if not allowed:
         raise Unread("denied: needs SELECT on pg_authid")
-    return asking.passwords(asker.many(asking.PASSWORDS))
+    return asking.logins(asker.many(asking.LOGINS))
 
 
 def _databases(asker: "_Asker") -> Any:
