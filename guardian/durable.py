@@ -15,7 +15,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -85,13 +85,23 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         os.link(temporary, path)
 
 
+def write_streamed(path: Path, pieces: Iterable[bytes], *, mode: int = 0o600) -> None:
+    """Like :func:`write_atomic` for what is made piece by piece and need not fit into memory.
+
+    What making the pieces raises passes, and ``path`` stays as it was.
+    """
+    with explained(path, writing=True), _temporary(path, pieces, mode) as temporary:
+        temporary.rename(path)
+
+
 @contextmanager
-def _temporary(path: Path, data: bytes, mode: int) -> Iterator[Path]:
+def _temporary(path: Path, data: bytes | Iterable[bytes], mode: int) -> Iterator[Path]:
     """A synced temporary file beside ``path``; afterwards it is gone and the folder is synced."""
     temporary, fd = _open_temporary(path)
     try:
         try:
-            write_all(fd, data)
+            for piece in (data,) if isinstance(data, bytes) else data:
+                write_all(fd, piece)
             os.fchmod(fd, mode)
             os.fsync(fd)
             yield temporary

@@ -92,9 +92,19 @@ def _write_json(document: dict[str, Any]) -> None:
     _write(sys.stdout, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False), "utf-8")
 
 
+def stream(pieces: Iterable[bytes]) -> None:
+    """Print ``pieces`` as they are made, as they are."""
+    sys.stdout.flush()
+    for piece in pieces:
+        _put(sys.stdout, piece)
+
+
 def _write(stream: Any, text: str, encoding: str = "") -> None:
     # A path may hold bytes that are not UTF-8, and the terminal may not speak UTF-8 at all.
-    data = (text + "\n").encode(encoding or stream.encoding or "utf-8", errors="backslashreplace")
+    _put(stream, (text + "\n").encode(encoding or stream.encoding or "utf-8", errors="backslashreplace"))
+
+
+def _put(stream: Any, data: bytes) -> None:
     try:
         stream.flush()
         stream.buffer.write(data)

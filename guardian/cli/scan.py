@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from guardian.baseline.scan import Asked
     from guardian.cli.render import Report
 
-FORMATS = ("table", "json")
-"""More of them are in :mod:`guardian.baseline.formats`."""
+FORMATS = ("table", "json", "csv", "ocsf", "oscal", "sarif", "junit")
+"""``table`` is for terminals, the rest for programs: :mod:`guardian.baseline.formats`."""
 
 
 @click.command(
@@ -82,14 +82,20 @@ def _scanned(session: Session, asked: "Asked", root: Path | None) -> "Scanned":
         return run_scan(node, asked)
 
 
-def _shown(session: Session, scanned: "Scanned", form: str | None, _output: Path | None) -> int:
+def _shown(session: Session, scanned: "Scanned", form: str | None, output: Path | None) -> int:
     from guardian.cli import render
-    from guardian.cli.scan_table import lines
 
     if form is None or form == "table":
+        from guardian.cli.scan_table import lines
+
         return render.show(session, _report(scanned, lines(scanned, verbose=session.verbose > 0)))
-    session.as_json = True
-    return render.show(session, _report(scanned, ()))
+    from guardian.baseline.formats.write import encoded, write_file
+
+    if output is not None:
+        write_file(output, form, scanned)
+    elif not session.quiet:
+        render.stream(encoded(form, scanned))
+    return int(scanned.exit_code)
 
 
 def _report(scanned: "Scanned", lines: tuple[str, ...]) -> "Report":

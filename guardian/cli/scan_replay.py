@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
+from guardian.baseline.formats.said import STATUSES
 from guardian.baseline.replay import Again, replay
 from guardian.baseline.store import ScanStore
 from guardian.cli import frame, render
 from guardian.cli.options import Session
-from guardian.cli.scan_table import STATUSES
 from guardian.errors import EvidenceInvalid, ExitCode, UsageError
 from guardian.i18n import _
 from guardian.model.finding import ScanResult, TargetResult

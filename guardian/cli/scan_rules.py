@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from guardian.baseline.formats.said import SEVERITIES
 from guardian.baseline.policy import Library, library
 from guardian.baseline.rule import Rule
 from guardian.cli import frame, render
 from guardian.cli.options import Session, configured
-from guardian.cli.scan_table import SEVERITIES
 from guardian.errors import ExitCode
 from guardian.i18n import _, language
 from guardian.model.estate import LocalText

@@ -2,33 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 
+from guardian.baseline.formats.said import CHANGES, SEVERITIES, STATUSES, deciding, ground
 from guardian.baseline.outcome import Scanned
 from guardian.baseline.tally import coverage, of_status, pass_rate
 from guardian.cli import render
-from guardian.i18n import N_, _, language
-from guardian.model.finding import LEVELS, Change, Evidence, Finding
+from guardian.i18n import _
+from guardian.model.finding import LEVELS, Change, Finding, Status
 from guardian.model.scan_status import ScanCount
 
-SEVERITIES = {
-    "critical": N_("critical"),
-    "high": N_("high"),
-    "medium": N_("medium"),
-    "low": N_("low"),
-    "info": N_("info"),
-}
-STATUSES = {
-    "pass": N_("pass"),
-    "fail": N_("FAIL"),
-    "unknown": N_("unknown"),
-    "manual": N_("manual"),
-    "not_applicable": N_("does not apply"),
-}
-CHANGES: dict[Change, str] = {
-    "new": N_("new"),
-    "fixed": N_("fixed"),
-    "became-unreadable": N_("became unreadable"),
-    "became-readable": N_("became readable"),
-}
+TOLD: tuple[Change, ...] = ("new", "fixed", "became-unreadable", "became-readable")
+"""The changes worth a line."""
 GROUNDS = 3
 """So many grounds of a verdict are shown; --json has all."""
 
@@ -61,8 +44,8 @@ def _order(finding: Finding) -> tuple[int, int, str]:
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    title = finding.title.zh if language().startswith("zh") else finding.title.en
-    marks = [_(CHANGES[finding.change])] if finding.change in CHANGES else []
+    title = finding.title.spoken
+    marks = [_(CHANGES[finding.change])] if finding.change in TOLD else []
     if finding.waived:
         marks.append(
             _("waived until {time}, {ticket}").format(time=(finding.waived_until or "")[:10], ticket=finding.waiver)
@@ -70,23 +53,16 @@ def _finding(finding: Finding) -> Iterator[str]:
     said = f"  {_(STATUSES[finding.status])}  {_(SEVERITIES[finding.severity])}  {finding.rule}  {title}"
     yield render.visible(said + (f" ({'; '.join(marks)})" if marks else ""))
     if finding.status in ("fail", "unknown"):
-        wanted = "broken" if finding.status == "fail" else "unknown"
-        grounds = [ground for ground in finding.evidence if ground.result == wanted] or list(finding.evidence)
-        detailed = [ground for ground in grounds if ground.op not in ("every", "some")] or grounds
-        for ground in detailed[:GROUNDS]:
-            yield "      " + _ground(ground)
-        if len(detailed) > GROUNDS:
-            yield "      " + _("and {count} more").format(count=len(detailed) - GROUNDS)
-
-
-def _ground(ground: Evidence) -> str:
-    if ground.why:
-        return render.visible(f"{ground.path}: {ground.why}")
-    return render.visible(f"{ground.path} = {ground.value}  ({ground.op} {ground.expected})".replace(" )", ")"))
+        found = deciding(finding)
+        for one in found[:GROUNDS]:
+            yield "      " + ground(one)
+        if len(found) > GROUNDS:
+            yield "      " + _("and {count} more").format(count=len(found) - GROUNDS)
 
 
 def _counted(counts: Sequence[ScanCount]) -> str:
-    parts = [(status, of_status(counts, status)) for status in ("fail", "unknown", "manual", "pass")]
+    statuses: tuple[Status, ...] = ("fail", "unknown", "manual", "pass")
+    parts = [(status, of_status(counts, status)) for status in statuses]
     return ", ".join(f"{count} {_(STATUSES[status])}" for status, count in parts if count) or _("nothing applies")
 
 
@@ -97,9 +73,9 @@ def _summary(scanned: Scanned) -> Iterator[str]:
         yield _("decided: {share} of the verdicts that apply").format(share=_percent(decided))
     if good is not None:
         yield _("good: {share} of those").format(share=_percent(good))
-    for change, name in CHANGES.items():
+    for change in TOLD:
         if count := result.changes.get(change):
-            yield _("since the scan before: {count} {change}").format(count=count, change=_(name))
+            yield _("since the scan before: {count} {change}").format(count=count, change=_(CHANGES[change]))
     for name in scanned.vanished[:20]:
         yield _("no verdict any more: {name}").format(name=render.visible(name))
     for waiver in scanned.astray:

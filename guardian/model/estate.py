@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from guardian.i18n import language
 from guardian.model.border import Duration, Id, Written
 
 RegionCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
@@ -15,6 +16,11 @@ class LocalText(Written):
 
     zh: str
     en: str
+
+    @property
+    def spoken(self) -> str:
+        """It in the language in use."""
+        return self.zh if language() == "zh" else self.en
 
 
 class Tenant(Written):

@@ -4,11 +4,12 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from guardian.durable import Lease, TooLarge, private_dir, read_capped, sweep, write_atomic, write_new
+from guardian.durable import Lease, TooLarge, private_dir, read_capped, sweep, write_atomic, write_new, write_streamed
 from guardian.errors import RepositoryLocked, Unavailable
 
 
@@ -170,3 +171,18 @@ while True:
     finally:
         looker.kill()
         looker.communicate()
+
+
+def test_what_is_streamed_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "made"
+    write_streamed(path, (b"x" * 1000 for _ in range(100)), mode=0o644)
+    assert (path.stat().st_size, path.stat().st_mode & 0o777) == (100_000, 0o644)
+
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError):
+        write_streamed(path, broken())
+    assert path.stat().st_size == 100_000
+    assert [one.name for one in tmp_path.iterdir()] == ["made"]
