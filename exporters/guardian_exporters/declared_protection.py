@@ -352,6 +352,22 @@ REPOSITORIES: Final = (
         fleet=1,
     ),
     rare(
+        "repo_unusable",
+        (*REPOSITORY, "reason"),
+        "1 for why the newest attempt to work with it came to nothing; none where that attempt could use it.",
+        "最近一次访问该仓库失败的原因为 1；可正常使用时不输出。",
+        fleet=0,
+        series=0,
+    ),
+    rare(
+        "repo_unplanned",
+        (*REPOSITORY, "task"),
+        "Whether this is not planned for it: maintain, posture.",
+        "是否未计划对该仓库执行该任务：maintain（维护）、posture（存储检查）。",
+        fleet=0,
+        series=2,
+    ),
+    rare(
         "repo_reason",
         (*REPOSITORY, "reason", "severity"),
         "1 for everything that the newest look at the storage and the newest maintenance found, by its code.",

@@ -2,12 +2,25 @@
 
 from typing import Final
 
-from guardian.model.status import HostStatus, SourceStatus
+from guardian.model.status import HostStatus, RepositoryStatus, SourceStatus
 from guardian_exporters.catalogue import VERDICTS
 from guardian_exporters.rows import Rows, ever, exit_code, known, moment, reasons, seconds
 
 LATE: Final = 2
 """Drills are overdue after so many of the longest times between two of them, as in the agent's verdicts."""
+UNUSABLE: Final = frozenset(
+    {
+        "lock-refused",
+        "repository-damaged",
+        "repository-locked",
+        "repository-missing",
+        "storage-full",
+        "storage-refused",
+        "storage-unreachable",
+        "wrong-password",
+    }
+)
+"""Codes of errors that say of a repository that nothing can be done with it."""
 
 _FIGURES = (
     ("backup_last_duration_seconds", "seconds"),
@@ -121,10 +134,26 @@ def repositories(status: HostStatus) -> Rows:
         yield from known("repo_immutable", labels, repository.immutable)
         yield from known("repo_immutable_promised", labels, repository.promised)
         yield from reasons("repo_reason", labels, repository.reasons)
+        yield from _unusable(status, repository)
+        for task, ran in (("maintain", repository.maintain), ("posture", repository.posture)):
+            yield "repo_unplanned", (*labels, task), not ran.enabled
         yield from ever("repo_maintain_last_success_timestamp_seconds", labels, repository.maintain.last_success)
         yield from exit_code("repo_maintain_last_exit_code", labels, repository.maintain)
         yield from ever("repo_posture_last_success_timestamp_seconds", labels, repository.posture.last_success)
         yield from exit_code("repo_posture_last_exit_code", labels, repository.posture)
+
+
+def _unusable(status: HostStatus, repository: RepositoryStatus) -> Rows:
+    """Why the newest of all attempts that needed the repository came to nothing, if that was the repository's fault."""
+    needed = [repository.maintain, repository.posture]
+    needed += [source.backup for source in status.sources if source.repository == repository.key]
+    needed += [copy.ran for copy in status.copies if copy.repository == repository.key]
+    ended = [(ran.last_ended, ran) for ran in needed if ran.last_ended is not None]
+    if ended:
+        _at, newest = max(ended, key=lambda one: seconds(one[0]))
+        why = next((one.code for one in newest.last_reasons if one.code in UNUSABLE), None)
+        if why is not None and newest.last_outcome not in ("complete", "partial"):
+            yield "repo_unusable", (repository.key, why), 1
 
 
 def custody(status: HostStatus) -> Rows:

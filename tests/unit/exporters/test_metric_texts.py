@@ -193,6 +193,27 @@ def test_what_is_found_has_a_series_for_as_long_as_it_stands() -> None:
     assert told["guardian_repo_reason", "canary-hidden", "main", "info"] == 1
 
 
+@pytest.mark.parametrize(
+    ("ended", "outcome", "code", "told"),
+    [
+        ("07:00", "failed", "storage-unreachable", "storage-unreachable"),
+        ("05:00", "failed", "storage-unreachable", None),  # maintenance has used it since
+        ("07:00", "failed", "source-missing", None),  # not the repository's fault
+        ("07:00", "complete", "repository-locked", None),  # it waited, and then went on
+    ],
+)
+def test_a_repository_is_unusable_while_the_newest_attempt_says_so(
+    ended: str, outcome: str, code: str, told: str | None
+) -> None:
+    backup = hosts.ran(
+        "backup:social/mail", last_ended=f"2026-11-23T{ended}:00Z", last_outcome=outcome, last_reasons=(reason(code),)
+    )
+    found = samples(served(hosts.reference_host(sources=(hosts.source(backup=backup),))))
+    unusable = [key for key in found if key[0] == "guardian_repo_unusable"]
+    assert unusable == ([("guardian_repo_unusable", told, "main")] if told else [])
+    assert found["guardian_repo_unplanned", "main", "posture"] == 0
+
+
 def test_the_deadline_is_that_of_the_level_that_waits_longest() -> None:
     late = hosts.drill("mail", "D3").model_copy(update={"last_pass": "2026-11-01T00:00:00Z"})
     never = hosts.drill("never", "D3").model_copy(update={"last_pass": None})
