@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from guardian.baseline.fact import Path, unreadable
+from guardian.baseline.facts.host import collect
+from guardian.baseline.facts.localroot import LocalRoot
+from guardian.baseline.facts.reading import Host
 from guardian.clock import Clock, rfc3339
 from guardian.errors import GuardianError, Interrupted, Unavailable
 from guardian.model.finding import CollectorRun, Json, TargetKind, TargetRef
@@ -69,14 +72,17 @@ class Provider:
 
 def host_of(host: str) -> Provider:
     """The machine that this program runs on."""
-    return Provider("host", ("host",), lambda: _host(FilePath("/"), host, live=True))
+    return Provider("host", ("host",), lambda: _host(FilePath("/"), host))
 
 
 def tree_of(root: FilePath) -> Provider:
     """The host whose files lie below ``root``."""
-    return Provider(str(root), ("host",), lambda: _host(root, str(root), live=False))
+    return Provider(str(root), ("host",), lambda: _host(root, str(root)))
 
 
-def _host(root: FilePath, name: str, *, live: bool) -> Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]:
-    raise Unavailable(f"no collector: {root} {live}")
-    yield TargetRef(kind="host", id=name), {}, ()
+def _host(root: FilePath, name: str) -> Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]:
+    folder = root.resolve()
+    if not folder.is_dir():
+        raise Unavailable(f"no such folder: {root}")
+    facts, runs = collect(Host(LocalRoot(folder)))
+    yield TargetRef(kind="host", id=name), facts, runs
