@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from guardian.errors import UsageError
 from guardian.i18n import _
 
 P = ParamSpec("P")
@@ -82,3 +84,14 @@ def configured(session: Session) -> bool:
 
     places = (Path(FILE_NAME), SYSTEM_WIDE / FILE_NAME)
     return session.config is not None or any(place.exists() for place in places)
+
+
+def moment(text: str) -> datetime:
+    """A time that a person wrote, UTC unless it says otherwise. Raises UsageError."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            _("{text} is not a time").format(text=text), _("Write it like 2026-11-20T14:00 or 2026-11-20T14:00+08:00.")
+        ) from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

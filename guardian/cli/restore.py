@@ -1,12 +1,11 @@
 """``guardian restore``."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from guardian.cli.options import Session, in_repository, verb
+from guardian.cli.options import Session, in_repository, moment, verb
 from guardian.errors import ExitCode, UsageError
 from guardian.i18n import _
 
@@ -52,7 +51,7 @@ def restore(session: Session, selector: str, **asked: Any) -> int:
                 _("{selector} names several sources").format(selector=selector),
                 _("Name one: {names}.").format(names=", ".join(target.ref for target in targets)),
             )
-        point = _moment(asked["at"]) if asked["at"] else asked["snapshot"]
+        point = moment(asked["at"]) if asked["at"] else asked["snapshot"]
         recalled = recall(node, targets[0], Wanted(point, asked["target"], asked["includes"]))
     done = recalled.restoration
     head = _("{ref}: {outcome}, snapshot {snapshot} of {time} into {target}: {files} file(s), {bytes}").format(
@@ -82,13 +81,3 @@ def restore(session: Session, selector: str, **asked: Any) -> int:
         lines=(head, *verdict.reason_lines(done.reasons)),
     )
     return render.show(session, report)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            _("{text} is not a time").format(text=text), _("Write it like 2026-11-20T14:00 or 2026-11-20T14:00+08:00.")
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -33,6 +33,21 @@ FORMATS = ("table", "json", "csv", "ocsf", "oscal", "sarif", "junit")
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help=_("Scan the tree in this directory, a mounted image or a restored system, instead of this host."),
 )
+@click.option(
+    "--inside",
+    metavar="SYSTEM/SOURCE",
+    help=_("Scan the host whose files a backup holds, as it was then; with --snapshot or --at."),
+)
+@click.option("--snapshot", metavar="ID|latest", help=_("The restore point, by the beginning of its id."))
+@click.option(
+    "--at", metavar="TIME", help=_("The newest restore point not after this time (ISO 8601; UTC unless it says).")
+)
+@click.option(
+    "--history", metavar="SYSTEM/SOURCE", help=_("Say since which restore point each rule holds or is broken.")
+)
+@click.option(
+    "--below", metavar="DIR", help=_("With --inside or --history: the folder in the backup that is the host's root.")
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None, help=_("How to write the result."))
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help=_("Write it into this file."))
 @click.option("--fail-on", type=click.Choice(LEVELS), default=None, help=_("The mildest severity that counts."))
@@ -55,18 +70,41 @@ def scan(session: Session, **options: Any) -> int:
 
         return render.show(session, replayed(session, options["replay"], options["targets"]))
     asked = Asked(options["targets"], options["baselines"], options["fail_on"])
-    scanned = _scanned(session, asked, options["root"])
+    if options["inside"] or options["history"]:
+        from guardian.cli.scan_past import Wanted, inside, told
+
+        selector = options["inside"] or options["history"]
+        wanted = Wanted(selector, options["snapshot"], options["at"], options["below"])
+        if options["history"]:
+            return render.show(session, told(session, wanted, asked))
+        scanned = inside(session, wanted, asked)
+    else:
+        scanned = _scanned(session, asked, options["root"])
     return _shown(session, scanned, options["form"], options["output"])
 
 
 def _one_thing(options: dict[str, Any]) -> None:
     """Raise UsageError for options that do not go together."""
-    if options["root"] is not None and options["targets"]:
-        raise UsageError(_("--root is a target of its own: name no other"))
+    alone = [name for name in ("root", "inside", "history", "listing", "explain", "replay") if options[name]]
+    if len(alone) > 1:
+        raise UsageError(_("these do not go together: {options}").format(options=", ".join(map(_written, alone))))
+    if alone and options["targets"] and alone != ["replay"]:
+        raise UsageError(_("{option} is a target of its own: name no other").format(option=_written(alone[0])))
+    for name, with_ in (("snapshot", ("inside",)), ("at", ("inside",)), ("below", ("inside", "history"))):
+        if options[name] and not any(options[other] for other in with_):
+            raise UsageError(
+                _("{option} needs {other}").format(option=_written(name), other=" / ".join(map(_written, with_)))
+            )
+    if options["snapshot"] and options["at"]:
+        raise UsageError(_("these do not go together: {options}").format(options="--snapshot, --at"))
     if options["output"] is not None and options["form"] in (None, "table"):
         raise UsageError(_("--output needs a --format to write"), _("Such as --format html."))
     if options["form"] == "xlsx" and options["output"] is None:
         raise UsageError(_("xlsx is no text: name a file by --output"))
+
+
+def _written(name: str) -> str:
+    return "--list" if name == "listing" else f"--{name}"
 
 
 def _scanned(session: Session, asked: "Asked", root: Path | None) -> "Scanned":

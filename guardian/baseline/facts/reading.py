@@ -172,4 +172,4 @@ def _reason(error: OSError | ValueError, path: str) -> str:
     if number == errno.EFBIG:
         return f"too large: {where}"
     why = getattr(error, "strerror", None) or "not a path"
-    return f"cannot read {where}: {why}"
+    return f"{why}: {where}"  # the path last: "passwd: x" would be taken for a secret, and masked

@@ -29,6 +29,8 @@ _LISTS = ("allowusers", "allowgroups", "denyusers", "denygroups")
 def collect(host: Host) -> Tree:
     """``sshd``: ``installed``, ``effective`` settings and their ``source``, ``lines`` of its files, Match blocks."""
     installed = attempt(host.exists, "/usr/sbin/sshd", "/usr/local/sbin/sshd")
+    if is_err(installed) and not host.root.live and attempt(host.exists, "/etc/ssh/sshd_config") is True:
+        installed = True  # a backup of /etc alone: whoever has this file is meant to run sshd
     if installed is False:
         return {"sshd": {"installed": False, "effective": None, "source": None, "lines": [], "matches": []}}
     lines = attempt(sshdfiles.read, host)
