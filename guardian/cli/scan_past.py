@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from guardian.baseline.formats.said import CHANGES, SEVERITIES, STATUSES
 from guardian.baseline.outcome import Scanned
 from guardian.baseline.policy import Library, Policy
 from guardian.baseline.scan import Asked, rules_of
@@ -12,7 +13,6 @@ from guardian.baseline.timetravel import Inside, Moment, Past, changed, chosen, 
 from guardian.baseline.unrecorded import default_baselines, scan_inside
 from guardian.cli import frame, render
 from guardian.cli.options import Session, moment
-from guardian.cli.scan_table import CHANGES, SEVERITIES, STATUSES
 from guardian.clock import rfc3339
 from guardian.errors import ExitCode, UsageError
 from guardian.i18n import _, language

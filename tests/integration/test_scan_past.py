@@ -1,6 +1,5 @@
 """Rules over the files of a host as its backups hold them: then, since when, and what nobody can tell."""
 
-
 from typing import Any
 
 import pytest
