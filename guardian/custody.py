@@ -119,6 +119,8 @@ def recover(node: Node, key: str, shares: Sequence[Share], to: Path | None = Non
     record = node.keys(given=False).record(key)
     repository_id, key_id = _prove(node, key, combined.password, record)
     existed = _place(path, combined.password, make_folder=to is None)
+    if to is None:
+        node.keys(given=False).forget_derived(key)
     done = Recovered(path, repository_id, key_id, combined.numbers, combined.misfits, existed)
     if not Log.exists(node.log_folder):
         return done
@@ -195,6 +197,7 @@ def rotate(node: Node, key: str, *, remove_old: bool = False) -> Rotated:
         removed, error = _remove(at, new, record.restic_key_id, key_id) if remove_old else ("", None)
         others = tuple(found for found in sorted(_key_ids(at, new)) if found != key_id)
         node.keys(given=False).save_record(key, record.model_copy(update={"restic_key_id": key_id}))
+        node.derive(key)
         entry = _append(node, _event(node, "password-rotated", key, (record.repository_id, key_id)))
         with explained(beside, writing=True):
             beside.unlink()

@@ -5,7 +5,7 @@ Rooms above ask a node for what they need and are given one thing at a time; not
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from guardian.clock import Clock
 from guardian.config.load import Loaded, ResolvedRepository
 from guardian.config.secrets import credentials, resolve
 from guardian.durable import Lease, private_dir
-from guardian.errors import ConfigError, EvidenceInvalid, Interrupted
+from guardian.errors import ConfigError, EvidenceInvalid, GuardianError, Interrupted
 from guardian.i18n import _
 from guardian.keys.store import KeyStore
 from guardian.ledger.heads import Heads
@@ -181,6 +181,19 @@ class Node:
                 return opened.config.id, opened.key_id
         restic = self.restic(key, password=password)
         return restic.config().id, restic.current_key()
+
+    def derive(self, key: str) -> None:
+        """Keep what is derived from our password of the repository ``key``, so that the next backup need not do it.
+
+        Nothing is kept where the password or the way to the storage is not ours, or the storage does not answer.
+        """
+        from guardian.decoder.repository import open_repository  # noqa: PLC0415  start-up stays quick
+
+        keys = self.keys()
+        with suppress(GuardianError), self.reader(key) as reader:
+            record, memory = keys.record(key), keys.derived(key)
+            if reader is not None and memory is not None:
+                open_repository(reader, keys.password(key), (record and record.restic_key_id) or "", memory)
 
     def chunker(self, key: str) -> str | None:
         """By which polynomial the repository ``key`` cuts files, by our own decoder; None where that has no way.

@@ -88,6 +88,7 @@ def _repository(node: Node, log: Log, repository: ResolvedRepository) -> Made:
         keys.save_record(
             repository.key, RepositoryRecord(repository_id=found.id, restic_key_id=key_id, created=created)
         )
+    node.derive(repository.key)
     standing: Literal["created", "existing"] = "created" if event == "repository-created" else "existing"
     return Made("repository", repository.key, standing, key_id, reasons=_alignment(node, repository))
 

@@ -9,6 +9,7 @@ inode changed since before the run began is left out: its digest might not be of
 import hashlib
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from pathlib import Path
@@ -28,6 +29,7 @@ CTIME_MARGIN_NS = 50_000_000
 """The kernel stamps inodes with a coarse clock: a change may look this much earlier than it was."""
 
 _NAMED = 5
+_REPLACED = "\ufffd".encode()
 
 
 class Ranking:
@@ -36,20 +38,23 @@ class Ranking:
     def __init__(self, seed: bytes) -> None:
         """``seed`` has at most 64 bytes."""
         self._keyed = hashlib.blake2b(key=seed, digest_size=32)
-        self._heap: list[tuple[int, str]] = []
+        self._heap: list[tuple[int, bytes]] = []
         self._highest = b"\xff" * 33  # rank of the last candidate once there are enough: most files end here
         self.frame = 0
 
-    def offer(self, path: str) -> None:
-        """Take note of a regular file restic saw. Cheap: called once for every file of the source."""
-        self.frame += 1
-        ranked = self._keyed.copy()
-        ranked.update(path.encode("utf-8", "surrogateescape"))
-        rank = ranked.digest()
-        if rank < self._highest:
-            self._keep((-int.from_bytes(rank, "big"), path))
+    def offer(self, paths: Iterable[bytes]) -> None:
+        """Take note of regular files restic saw. Cheap: every file of the source comes by here."""
+        keyed, highest = self._keyed, self._highest
+        for path in paths:
+            self.frame += 1
+            ranked = keyed.copy()
+            ranked.update(path)
+            rank = ranked.digest()
+            if rank < highest:
+                self._keep((-int.from_bytes(rank, "big"), path))
+                highest = self._highest
 
-    def _keep(self, candidate: tuple[int, str]) -> None:
+    def _keep(self, candidate: tuple[int, bytes]) -> None:
         if len(self._heap) < CANDIDATES:
             heappush(self._heap, candidate)
         else:
@@ -59,7 +64,7 @@ class Ranking:
 
     def candidates(self) -> list[str]:
         """Paths in order of rank."""
-        return [path for _rank, path in sorted(self._heap, reverse=True)]
+        return [path.decode("utf-8", "surrogateescape") for _rank, path in sorted(self._heap, reverse=True)]
 
 
 @dataclass(slots=True)
@@ -139,13 +144,15 @@ class Changes:
         self.count = 0
         self.first: list[str] = []
 
-    def note(self, path: str) -> None:
-        """Look whether a file that restic has just read is still as it was."""
-        try:
-            changed = os.lstat(path).st_ctime_ns > self._started_ns
-        except OSError:
-            changed = "\ufffd" not in path
-        if changed:
-            self.count += 1
-            if len(self.first) < _NAMED:
-                self.first.append(path[:1000])
+    def note(self, paths: Iterable[bytes]) -> None:
+        """Look whether files that restic has just read are still as they were."""
+        lstat, started = os.lstat, self._started_ns
+        for path in paths:
+            try:
+                changed = lstat(path).st_ctime_ns > started
+            except OSError:
+                changed = _REPLACED not in path
+            if changed:
+                self.count += 1
+                if len(self.first) < _NAMED:
+                    self.first.append(path.decode("utf-8", "surrogateescape")[:1000])

@@ -1,6 +1,6 @@
 """What a backup left in the repository, seen by our own decoder: another reader than the program that wrote it.
 
-The decoder opens the repository while restic is at work, so that deriving the key costs no time of its own.
+The decoder opens the repository while restic is at work, with the key that was derived before.
 """
 
 import threading
@@ -122,7 +122,8 @@ class Witness:
                 keys = self._node.keys()
                 record = keys.record(self._key)
                 hint = record.restic_key_id if record else None
-                repository = open_repository(reader, keys.password(self._key), hint or "")
+                # That the password opens it, restic proves at the same time: here it need not be derived from again.
+                repository = open_repository(reader, keys.password(self._key), hint or "", keys.derived(self._key))
                 self._indexes = repository.names("index/")
                 self._repository = repository
         except GuardianError as error:

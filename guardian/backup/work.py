@@ -65,7 +65,7 @@ class Work:
     _started_ns: int = field(init=False)
     _changed: Changes = field(init=False)
     _identity: str = ""
-    _unseen: dict[str, None] = field(default_factory=dict)
+    _unseen: dict[bytes, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._seed = os.urandom(32)
@@ -94,7 +94,7 @@ class Work:
                     changed=self._changed,
                     remarks=(*remarks, *self._witness.remarks),
                     parent=self.parent,
-                    unseen=tuple(self._unseen),
+                    unseen=tuple(map(os.fsdecode, self._unseen)),
                     flaws=seen.flaws,
                     compared=self._compare(job, said, seen),
                     locks=self._witness.locks(),
@@ -127,7 +127,7 @@ class Work:
     def _files(self, job: FilesJob) -> BackupReport:
         def begin() -> None:
             self._ranking, self._changed = Ranking(self._seed), Changes(self._started_ns)
-            self._unseen = dict.fromkeys(job.roots)
+            self._unseen = dict.fromkeys(map(os.fsencode, job.roots))
 
         return self.restic.backup_files(
             FilesBackup(
@@ -138,7 +138,7 @@ class Work:
                 parent=self.parent,
                 one_file_system=job.one_file_system,
             ),
-            on_item=self._item,
+            on_items=self._items,
             on_status=self._status,
             on_begin=begin,
         )
@@ -163,15 +163,12 @@ class Work:
             f"log={self.anchor}",
         )
 
-    def _item(self, action: str, path: str) -> None:
-        if path.endswith("/"):
-            self._unseen.pop(path.rstrip("/") or "/", None)
-            return
-        if path in self._unseen:
-            del self._unseen[path]
-        self._ranking.offer(path)
-        if action != "unchanged":
-            self._changed.note(path)
+    def _items(self, found: list[tuple[bytes, bytes]]) -> None:
+        if self._unseen:
+            for _action, path in found:
+                self._unseen.pop(path.rstrip(b"/") or b"/", None)
+        self._ranking.offer(path for _action, path in found if not path.endswith(b"/"))
+        self._changed.note(path for action, path in found if action != b"unchanged" and not path.endswith(b"/"))
 
     def _status(self, done: int, total: int) -> None:
         self.attempt.node.report(Progress(done, total))

@@ -1,14 +1,12 @@
-"""JSON documents of strangers: read element by element, so that a long list never stands in memory as objects."""
+"""JSON documents of strangers, and the values in them."""
 
 import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_AT_ONCE = 1 << 20
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -19,32 +17,15 @@ class NotUnderstood(ValueError):
 def parse(data: bytes | memoryview) -> dict[str, Any]:
     """A whole JSON object. Raises NotUnderstood."""
     text = decode(data)
-    value, end = _value(text, _skip(text, 0))
-    if not isinstance(value, dict) or _skip(text, end) != len(text):
+    value, end = value_at(text, skip(text, 0))
+    if not isinstance(value, dict) or skip(text, end) != len(text):
         raise NotUnderstood
     return value
 
 
 def first(data: bytes | memoryview) -> Any:
     """The JSON value that ``data`` begins with, whatever follows. Raises NotUnderstood."""
-    return _value(decode(data), 0)[0]
-
-
-def members(data: bytes | memoryview, streamed: str) -> Iterator[tuple[str, Any]]:
-    """Key and value of each member of a JSON object; of the list under the key ``streamed``, each element by itself.
-
-    Raises NotUnderstood, perhaps after some members were given: act on nothing before the end.
-    """
-    text = decode(data)
-    if len(text) <= _AT_ONCE:
-        # A short one costs little memory as a whole, and half the time.
-        for key, value in parse(data).items():
-            if key == streamed and isinstance(value, list):
-                yield from ((key, element) for element in value)
-            else:
-                yield key, value
-    else:
-        yield from _streamed(text, streamed)
+    return value_at(decode(data), 0)[0]
 
 
 def decode(data: bytes | memoryview) -> str:
@@ -126,7 +107,8 @@ def _no_constant(name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
-def _value(text: str, at: int) -> tuple[Any, int]:
+def value_at(text: str, at: int) -> tuple[Any, int]:
+    """The JSON value at ``at``, where it begins, and where it ends. Raises NotUnderstood."""
     try:
         return _DECODER.raw_decode(text, at)
     # RecursionError for brackets without end, ValueError for a number of ten thousand digits.
@@ -134,53 +116,8 @@ def _value(text: str, at: int) -> tuple[Any, int]:
         raise NotUnderstood from None
 
 
-def _skip(text: str, at: int) -> int:
+def skip(text: str, at: int) -> int:
+    """Where the spaces that begin at ``at`` end."""
     found = _SPACE.match(text, at)
     assert found is not None  # noqa: S101  the pattern matches the empty string
     return found.end()
-
-
-def _peek(text: str, at: int) -> str:
-    at = _skip(text, at)
-    return text[at : at + 1]
-
-
-def _expect(text: str, at: int, character: str) -> int:
-    at = _skip(text, at)
-    if text[at : at + 1] != character:
-        raise NotUnderstood
-    return at + 1
-
-
-def _end(text: str, at: int) -> None:
-    at = _expect(text, at, "}")
-    if _skip(text, at) != len(text):
-        raise NotUnderstood
-
-
-def _streamed(text: str, streamed: str) -> Iterator[tuple[str, Any]]:
-    at = _expect(text, 0, "{")
-    if _peek(text, at) == "}":
-        _end(text, at)
-        return
-    while True:
-        key, at = _value(text, _skip(text, at))
-        if not isinstance(key, str):
-            raise NotUnderstood
-        at = _skip(text, _expect(text, at, ":"))
-        if key == streamed and text[at : at + 1] == "[":
-            at += 1
-            more = _peek(text, at) != "]"
-            while more:
-                element, at = _value(text, _skip(text, at))
-                yield key, element
-                more = _peek(text, at) == ","
-                at = _expect(text, at, ",") if more else at
-            at = _expect(text, at, "]")
-        else:
-            value, at = _value(text, at)
-            yield key, value
-        if _peek(text, at) != ",":
-            _end(text, at)
-            return
-        at = _expect(text, at, ",")

@@ -1,6 +1,6 @@
 """Index files: read one after the other into the index; what cannot be is said and left out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from guardian.decoder import document, limits
 from guardian.decoder.damage import Damage, Findings, as_reason, shown
 from guardian.decoder.document import NotUnderstood
 from guardian.decoder.index import Index, pack_name
+from guardian.decoder.members import flowing, members
 from guardian.decoder.places import DATA, TREE, Place
 from guardian.decoder.seal import OVERHEAD, Opener
 from guardian.decoder.unpacked import document as read_document
@@ -58,16 +59,16 @@ def _load(reader: Reader, opener: Opener) -> tuple[Loaded, set[str]]:
             findings.add(reason("foreign-object", "info", object=shown(name)))
             continue
         try:
-            supersedes, packs = _read(reader, opener, name, index)
+            supersedes, named_packs = _read(reader, opener, name, index)
         except (Damage, ObjectMissing, ObjectUnreadable) as error:
             findings.add(as_reason(error))
         else:
-            named[file_id] = packs
+            named[file_id] = named_packs
             replaced |= supersedes
     _list_packs(reader, index, findings)
     if index.crowded:
         findings.add(reason("index-copies", blobs=index.crowded))
-    live = set().union(*(packs for file_id, packs in named.items() if file_id not in replaced))
+    live = set().union(*(ids for file_id, ids in named.items() if file_id not in replaced))
     every = set().union(*named.values())
     return Loaded(index, findings, frozenset(every - live), len(named)), names
 
@@ -85,23 +86,28 @@ def _list_packs(reader: Reader, index: Index, findings: Findings) -> None:
 
 def parse(data: bytes | memoryview) -> Iterator[tuple[str, Any]]:
     """The members of an index document that matter: ``supersedes`` (a list), and each of its ``packs``."""
-    return ((key, value) for key, value in document.members(data, "packs") if key in {"supersedes", "packs"})
+    return ((key, value) for key, value in members(data, "packs") if key in {"supersedes", "packs"})
+
+
+def packs(pieces: Iterable[bytes | memoryview], wanted: str | None = None) -> Iterator[Any]:
+    """Each pack of an index document that comes in ``pieces``; those that do not name ``wanted`` may be left out."""
+    return (value for key, value in flowing(pieces, "packs", wanted) if key == "packs" and value is not None)
 
 
 def _read(reader: Reader, opener: Opener, name: str, index: Index) -> tuple[set[str], set[bytes]]:
     """The ids of the index files that ``name`` replaces, and of the packs it names; its blobs go into ``index``."""
     supersedes: set[str] = set()
-    packs: set[bytes] = set()
+    found: set[bytes] = set()
     data = read_document(reader, opener, name, limits.INDEX)
     try:
         for key, value in parse(data):
             if key == "supersedes":
                 supersedes.update(document.strings(value))
             elif value is not None:
-                packs.add(take(index, value))
+                found.add(take(index, value))
     except NotUnderstood:
         raise Damage("index-not-understood", object=name) from None
-    return supersedes, packs
+    return supersedes, found
 
 
 def take(index: Index, element: Any) -> bytes:

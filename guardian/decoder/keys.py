@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from dataclasses import dataclass
+from typing import Protocol
 
 from guardian.decoder import document, limits
 from guardian.decoder.damage import Damage
@@ -36,6 +37,18 @@ class Opened:
     key_id: str
 
 
+class Memory(Protocol):
+    """Remembers what scrypt made of the password, for the bytes of one key file: half a second and 64 MiB saved."""
+
+    def recall(self, key_file: bytes) -> bytes | None:
+        """The 64 derived bytes; None when they are not known. They are tried, not trusted."""
+        ...
+
+    def keep(self, key_file: bytes, derived: bytes) -> None:
+        """Remember what opened ``key_file``."""
+        ...
+
+
 def parse(data: bytes) -> KeyFile:
     """A key file. Raises NotUnderstood, also when deriving from it would take more than it is worth."""
     fields = document.parse(data)
@@ -52,9 +65,16 @@ def parse(data: bytes) -> KeyFile:
 
 def unlock(file: KeyFile, password: Secret) -> Key:
     """The master key in ``file``. Raises BrokenSeal when the password does not open it, NotUnderstood."""
-    derived = hashlib.scrypt(
+    return _opened(file, _derive(file, password))
+
+
+def _derive(file: KeyFile, password: Secret) -> bytes:
+    return hashlib.scrypt(
         password.reveal(), salt=file.salt, n=file.n, r=file.r, p=file.p, dklen=64, maxmem=2 * limits.SCRYPT_MEMORY
     )
+
+
+def _opened(file: KeyFile, derived: bytes) -> Key:
     plain = Key(derived[:32], derived[32:48], derived[48:]).opener().open(file.data)
     fields = document.parse(plain)
     mac = fields.get("mac")
@@ -66,7 +86,23 @@ def unlock(file: KeyFile, password: Secret) -> Key:
         raise NotUnderstood from None
 
 
-def find_master(reader: Reader, password: Secret, hint: str = "") -> Opened:
+def _unlock(data: bytes, password: Secret, memory: Memory | None) -> Key:
+    """The master key in the key file ``data``, with the help of ``memory``. Raises as :func:`unlock`."""
+    file = parse(data)
+    if memory is None:
+        return unlock(file, password)
+    if (known := memory.recall(data)) is not None:
+        try:
+            return _opened(file, known)
+        except (BrokenSeal, NotUnderstood):
+            pass
+    derived = _derive(file, password)
+    key = _opened(file, derived)
+    memory.keep(data, derived)
+    return key
+
+
+def find_master(reader: Reader, password: Secret, hint: str = "", memory: Memory | None = None) -> Opened:
     """Try the key files, the one that ``hint`` names (a whole id) first, until one opens.
 
     Raises RepositoryMissing when there is no key file, WrongPassword when none opens, Unavailable when there are
@@ -85,7 +121,7 @@ def find_master(reader: Reader, password: Secret, hint: str = "") -> Opened:
             )
         tried += 1
         try:
-            return Opened(unlock(parse(stored(reader, _FOLDER + key_id, limits.KEY_FILE)), password), key_id)
+            return Opened(_unlock(stored(reader, _FOLDER + key_id, limits.KEY_FILE), password, memory), key_id)
         except ObjectMissing:
             tried -= 1  # the hint names none, or it was removed since it was listed
         except (BrokenSeal, NotUnderstood, Damage, ObjectUnreadable):

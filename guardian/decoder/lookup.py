@@ -1,16 +1,16 @@
 """One blob, found and read back without the whole index in memory: index file by index file, until one knows it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-from guardian.decoder import document, indexfile, limits
+from guardian.decoder import indexfile, limits
 from guardian.decoder.blobs import Blobs
 from guardian.decoder.damage import Damage, from_reader
 from guardian.decoder.document import NotUnderstood
 from guardian.decoder.index import Index, pack_name
 from guardian.decoder.places import KIND_NAMES
 from guardian.decoder.seal import Key
-from guardian.decoder.unpacked import document as read_document
+from guardian.decoder.unpacked import in_pieces
 from guardian.model.reader import ObjectMissing, ObjectUnreadable, Reader
 
 Blob = tuple[int, bytes]
@@ -20,13 +20,13 @@ Blob = tuple[int, bytes]
 def read_back(reader: Reader, key: Key, blob: Blob, names: Iterable[str]) -> bytes | memoryview:
     """The content of ``blob``, by the first of the index files ``names`` through which a whole copy of it is had.
 
-    Holds one index file in memory at a time. Raises Damage when no copy is had (the reason is the last that stood in
-    the way), and what the reader raises when the storage does not answer.
+    Holds one index file in memory at a time, as it is stored. Raises Damage when no copy is had (the reason is the
+    last that stood in the way), and what the reader raises when the storage does not answer.
     """
     opener, last = key.opener(), Damage("blob-not-indexed", blob=blob[1].hex(), kind=KIND_NAMES[blob[0]])
     for name in names:
         try:
-            index = _only(blob, read_document(reader, opener, name, limits.INDEX))
+            index = _only(blob, in_pieces(reader, opener, name, limits.INDEX))
             if len(index):
                 _measure(reader, index)
                 return Blobs(reader, key, index).load(*blob)
@@ -39,24 +39,13 @@ def read_back(reader: Reader, key: Key, blob: Blob, names: Iterable[str]) -> byt
     raise last
 
 
-def _only(blob: Blob, data: bytes | memoryview) -> Index:
-    """An index of the copies of ``blob`` alone. Most index files do not name it: that is seen without parsing them."""
-    index, text = Index(), bytes(data)
-    wanted = blob[1].hex()
-    for element in _packs(text, wanted):
+def _only(blob: Blob, pieces: Iterable[bytes | memoryview]) -> Index:
+    """An index of the copies of ``blob`` alone. Most packs do not name it: that is seen without parsing them."""
+    index, wanted = Index(), blob[1].hex()
+    for element in indexfile.packs(pieces, wanted):
         if _names(element, wanted):
             indexfile.take(index, {**element, "blobs": [b for b in element["blobs"] if b["id"] == wanted]})
     return index
-
-
-def _packs(text: bytes, wanted: str) -> Iterator[Any]:
-    """The packs of an index file among which every one is that names ``wanted``."""
-    count, at = text.count(wanted.encode()), text.find(wanted.encode())
-    if count == 1 and (start := text.rfind(b'{"id":', 0, max(0, text.rfind(b'"blobs":', 0, at)))) >= 0:
-        # As restic writes them. Whatever else it may be is parsed whole, or comes to nothing: the blob's id decides.
-        yield document.first(text[start:])
-    elif count:
-        yield from (value for key, value in indexfile.parse(text) if key == "packs" and value is not None)
 
 
 def _names(element: Any, wanted: str) -> bool:

@@ -4,7 +4,7 @@ That is enough to compare its trees with any earlier ones, and to read what is n
 and of the time that the whole index takes, and lists no packs.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from guardian.decoder import indexfile, limits
@@ -12,8 +12,11 @@ from guardian.decoder.damage import Damage
 from guardian.decoder.document import NotUnderstood
 from guardian.decoder.index import Index
 from guardian.decoder.seal import Opener
-from guardian.decoder.unpacked import document as read_document
+from guardian.decoder.unpacked import in_pieces
 from guardian.model.reader import ObjectMissing, ObjectUnreadable, Reader
+
+_TREE = 'tree"'
+"""Stands in every pack that has a tree. Packs of files, which are most, are not even parsed."""
 
 
 def load(readers: Sequence[Reader], opener: Opener, added: Iterable[str], before: Iterable[str]) -> Index:
@@ -26,7 +29,7 @@ def load(readers: Sequence[Reader], opener: Opener, added: Iterable[str], before
     for name in added:
         _take(index, _document(readers, opener, indexfile.FOLDER + name), lambda _blob: True)
     for name in before:
-        _take(index, _document(readers, opener, indexfile.FOLDER + name), lambda blob: blob["type"] == "tree")
+        _take(index, _document(readers, opener, indexfile.FOLDER + name), lambda blob: blob["type"] == "tree", _TREE)
     index.trust()
     return index
 
@@ -39,21 +42,21 @@ def complete(index: Index, readers: Sequence[Reader], opener: Opener, what: tupl
     index.trust()
 
 
-def _document(readers: Sequence[Reader], opener: Opener, name: str) -> bytes | memoryview:
+def _document(readers: Sequence[Reader], opener: Opener, name: str) -> Iterator[bytes | memoryview]:
     for reader in readers:
         try:
-            return read_document(reader, opener, name, limits.INDEX)
+            return in_pieces(reader, opener, name, limits.INDEX)
         except (Damage, ObjectMissing, ObjectUnreadable):
             continue
-    return b"{}"
+    return iter((b"{}",))
 
 
-def _take(index: Index, data: bytes | memoryview, chosen: Callable[[Any], bool]) -> None:
+def _take(
+    index: Index, pieces: Iterator[bytes | memoryview], chosen: Callable[[Any], bool], wanted: str | None = None
+) -> None:
     try:
-        for key, value in indexfile.parse(data):
-            if key != "packs" or value is None:
-                continue
+        for value in indexfile.packs(pieces, wanted):
             if blobs := list(filter(chosen, value["blobs"])):
                 indexfile.take(index, {**value, "blobs": blobs})
-    except (NotUnderstood, KeyError, TypeError):
+    except (NotUnderstood, Damage, KeyError, TypeError):
         return  # what was understood is kept: every blob is held against its own id when it is read

@@ -265,13 +265,17 @@ class Loaded:
         return True
 
 
-def open_repository(reader: Reader, password: Secret, key_hint: str = "") -> Repository:
+def open_repository(
+    reader: Reader, password: Secret, key_hint: str = "", memory: keys.Memory | None = None
+) -> Repository:
     """The repository behind ``reader``, opened with ``password``; the key file ``key_hint`` (an id) is tried first.
+
+    With a ``memory`` the password is derived from once only: not for who is to prove that it opens the repository.
 
     Raises RepositoryMissing, WrongPassword, Damage when its configuration is not what it must be, and what the
     reader raises.
     """
-    opened = keys.find_master(reader, password, key_hint)
+    opened = keys.find_master(reader, password, key_hint, memory)
     try:
         data = read_document(reader, opened.key.opener(), "config", limits.CONFIG)
     except ObjectMissing:

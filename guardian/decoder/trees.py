@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from guardian.decoder import document, limits
 from guardian.decoder.document import NotUnderstood
+from guardian.decoder.members import members
 from guardian.decoder.names import unquote
 
 KINDS = frozenset({"file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular"})
@@ -95,7 +96,7 @@ def differing(before: bytes | memoryview, now: bytes | memoryview) -> tuple[list
 
 
 def _members(data: bytes | memoryview) -> Iterator[dict[str, Any]]:
-    for key, value in document.members(data, "nodes"):
+    for key, value in members(data, "nodes"):
         if key == "nodes" and value is not None:
             if not isinstance(value, dict):
                 raise NotUnderstood

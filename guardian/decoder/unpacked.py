@@ -2,10 +2,11 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 
 from guardian.decoder.damage import Damage
 from guardian.decoder.seal import OVERHEAD, BrokenSeal, Opener
-from guardian.decoder.zstd import BadFrame, decompress
+from guardian.decoder.zstd import PIECE, BadFrame, decompress, pieces
 from guardian.model.reader import Reader
 
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -34,16 +35,39 @@ def stored(reader: Reader, name: str, limit: int) -> bytes:
 
 def document(reader: Reader, opener: Opener, name: str, limit: int) -> bytes | memoryview:
     """The plain document in the object ``name``, at most ``limit`` bytes. Raises Damage, and what the reader raises."""
-    data = stored(reader, name, limit + OVERHEAD)
+    plain = _opened(reader, opener, name, limit)
+    if plain[0] != _ZSTD:
+        return plain
     try:
-        plain = opener.open(data)
+        return decompress(plain[1:], limit)
+    except BadFrame:
+        raise Damage("object-frame-broken", object=name) from None
+
+
+def in_pieces(reader: Reader, opener: Opener, name: str, limit: int) -> Iterator[bytes | memoryview]:
+    """As :func:`document`, piece by piece, so that only what is stored is held. The frame's Damage comes while reading.
+
+    Raises the rest at once.
+    """
+    plain = _opened(reader, opener, name, limit)
+    if plain[0] == _ZSTD:
+        return _unpacked(plain[1:], name, limit)
+    return (plain[at : at + PIECE] for at in range(0, len(plain), PIECE))
+
+
+def _unpacked(packed: memoryview, name: str, limit: int) -> Iterator[bytes]:
+    try:
+        yield from pieces(packed, limit)
+    except BadFrame:
+        raise Damage("object-frame-broken", object=name) from None
+
+
+def _opened(reader: Reader, opener: Opener, name: str, limit: int) -> memoryview:
+    """What is sealed in the object ``name``: a document, or a frame and a byte before it that says so."""
+    try:
+        plain = opener.open(stored(reader, name, limit + OVERHEAD))
     except BrokenSeal:
         raise Damage("object-seal-broken", object=name) from None
-    if len(plain) and plain[0] == _ZSTD:
-        try:
-            return decompress(plain[1:], limit)
-        except BadFrame:
-            raise Damage("object-frame-broken", object=name) from None
-    if not len(plain) or plain[0] not in b"{[":
+    if not len(plain) or plain[0] not in (*b"{[", _ZSTD):
         raise Damage("object-encoding-unknown", object=name)
     return plain

@@ -5,6 +5,7 @@
     signing.key            the node's private key, PKCS #8 PEM, 0600
     signing.pub            its public half, a signed-note verifier key: what auditors get
     <repository>.password  the repository's password, 0600
+    <repository>.derived   what scrypt makes of that password, 0600: only to save time
     <repository>.json      public facts of the repository
 
 A secret that comes from elsewhere (a systemd credential, a command) is handed in and takes the place of its file.
@@ -23,6 +24,7 @@ from guardian.durable import explained, private_dir, read_capped, sweep, sync_fo
 from guardian.errors import ConfigError, Unavailable, UsageError
 from guardian.i18n import _
 from guardian.keys import passwords
+from guardian.keys.derived import DerivedKey, drop
 from guardian.keys.signing import SigningKey, VerifyKey
 from guardian.model.border import Stated
 from guardian.model.secret import Secret
@@ -139,6 +141,19 @@ class KeyStore:
         """Where the password of ``repository`` lies, or would, unless the configuration refers to another place."""
         return self._path(repository, "password")
 
+    def derived(self, repository: str) -> DerivedKey | None:
+        """What is kept of deriving from the password of ``repository``; None for one that lies elsewhere.
+
+        Raises as :meth:`password` does.
+        """
+        if repository in self._passwords:
+            return None
+        return DerivedKey(self._path(repository, "derived"), self.password(repository))
+
+    def forget_derived(self, repository: str) -> None:
+        """Remove what was derived from the password of ``repository``. Raises NotPermitted, Unavailable."""
+        drop(self._path(repository, "derived"))
+
     def forget_password(self, repository: str) -> None:
         """Remove the file of a password that turned out to open nothing.
 
@@ -150,6 +165,7 @@ class KeyStore:
         with explained(path, writing=True):
             path.unlink(missing_ok=True)
             sync_folder(self.folder)
+        self.forget_derived(repository)
 
     def record(self, repository: str) -> RepositoryRecord | None:
         """What is on record about ``repository``; None when nothing is. Raises ConfigError when it is damaged."""
@@ -163,8 +179,9 @@ class KeyStore:
             raise ConfigError(_("{path} is damaged").format(path=path), hint) from error
 
     def save_record(self, repository: str, record: RepositoryRecord) -> None:
-        """Put ``record`` on record for ``repository``, durably, replacing what was there."""
+        """Put ``record`` on record for ``repository``, durably, replacing what was there; what was derived is void."""
         private_dir(self.folder)
+        self.forget_derived(repository)
         write_atomic(self._path(repository, "json"), record.model_dump_json(indent=1).encode() + b"\n")
 
     def status(self) -> list[KeyStatus]:

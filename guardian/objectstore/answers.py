@@ -12,6 +12,7 @@ from guardian.errors import ConfigError, GuardianError, StorageFull, StorageRefu
 from guardian.i18n import _
 from guardian.model.address import S3Address
 from guardian.model.secret import Secret
+from guardian.objectstore.listing import Refusal
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -32,8 +33,12 @@ _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507"}
 
 def code(error: "ClientError") -> str:
     """The service's error code, such as ``NoSuchBucket`` or ``404``; ``unknown`` when it is not a plain word."""
-    text = str(error.response.get("Error", {}).get("Code", ""))
-    return text if _CODE.fullmatch(text) else "unknown"
+    return word(error.response.get("Error", {}).get("Code", ""))
+
+
+def word(text: object) -> str:
+    """A service's error code, ``unknown`` when it is not a plain word."""
+    return str(text) if _CODE.fullmatch(str(text)) else "unknown"
 
 
 def short(error: "BotoCoreError | ClientError") -> str:
@@ -98,15 +103,22 @@ def plain(text: str, secrets: Sequence[Secret]) -> str:
 
 def _refused(error: "ClientError", address: S3Address, secrets: Sequence[Secret]) -> GuardianError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    why = code(error)
-    if said := plain(str(error.response.get("Error", {}).get("Message", "")), secrets):
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    return refused(Refusal(status, code(error), message), address, secrets)
+
+
+def refused(refusal: Refusal, address: S3Address, secrets: Sequence[Secret]) -> GuardianError:
+    """A service's no as one of Guardian's errors, without a secret in it."""
+    status, named = refusal.status, word(refusal.code)
+    why = named
+    if said := plain(refusal.message, secrets):
         why = f"{why}, {said}"
     message = _("the storage refused the bucket '{bucket}': {why}").format(bucket=address.bucket, why=why)
-    if code(error) in _SKEW:
+    if named in _SKEW:
         return StorageRefused(message, _("The clocks of this host and of the storage differ: check NTP on both."))
-    if code(error) in _FULL:
+    if named in _FULL:
         return StorageFull(message, _("Make room in the storage, or raise its quota."))
-    if code(error) in _CREDENTIALS or status == 401:
+    if named in _CREDENTIALS or status == 401:
         return StorageRefused(message, _("Check the access key and its secret in the credentials file."))
     if status == 403:
         return StorageRefused(message, _("Check the credentials and what their policy allows on this bucket."))

@@ -6,7 +6,6 @@ brought back: it is a view, to be read like any repository.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 from guardian.model.address import S3Address
 from guardian.model.reader import ObjectMissing
@@ -42,8 +41,8 @@ class AsOfReader(S3Reader):
         """Name and length of every object under ``prefix`` at that moment."""
         return ((name, found.size) for name, found in self._versions.items() if name.startswith(prefix))
 
-    def _where(self, name: str) -> dict[str, Any]:
-        return {**super()._where(name), "VersionId": self._version(name).id}
+    def _which(self, name: str) -> Mapping[str, str]:
+        return {"versionId": self._version(name).id}
 
     def _version(self, name: str) -> Version:
         found = self._versions.get(name)

@@ -47,7 +47,7 @@ def reach(address: S3Address, timeout: float = 10.0, cacert: str | None = None, 
     """
     clock = clock or SystemClock()
     attempt = _Attempt(address, timeout, clock, clock.monotonic())
-    context = _tls_context(address, cacert)
+    context = tls_context(address, cacert)
     with attempt.failures_named(), contextlib.closing(attempt.connect()) as plain:
         if context is None:
             head = attempt.ask(plain)
@@ -140,7 +140,7 @@ class _Attempt:
         try:
             yield
         except OSError as error:
-            why, hint = _cause(error, self.timeout)
+            why, hint = cause(error, self.timeout)
             raise StorageUnreachable(_unreachable(self.address, why), hint) from error
 
 
@@ -148,7 +148,8 @@ def _unreachable(address: S3Address, why: str) -> str:
     return _("nothing answers at {endpoint}: {why}").format(endpoint=address.endpoint, why=why)
 
 
-def _cause(error: OSError, timeout: float) -> tuple[str, str]:  # noqa: PLR0911  a table, one line a cause
+def cause(error: OSError, timeout: float) -> tuple[str, str]:  # noqa: PLR0911  a table, one line a cause
+    """Why nobody answered, and what to try."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             _("its certificate is not trusted ({reason})").format(reason=error.verify_message),
@@ -173,7 +174,8 @@ def _cause(error: OSError, timeout: float) -> tuple[str, str]:  # noqa: PLR0911 
     return error.strerror or type(error).__name__, _("Check the network between this host and the storage.")
 
 
-def _tls_context(address: S3Address, cacert: str | None) -> ssl.SSLContext | None:
+def tls_context(address: S3Address, cacert: str | None) -> ssl.SSLContext | None:
+    """By what a server is known; None for plain HTTP. Raises ConfigError when ``cacert`` cannot be read."""
     if address.scheme == "http":
         return None
     try:

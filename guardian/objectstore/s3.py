@@ -16,12 +16,11 @@ from guardian.model.protection import BucketLock
 from guardian.model.secret import Secret
 from guardian.objectstore import answers
 from guardian.objectstore.posture import Posture, read_posture
-from guardian.objectstore.service import Service, open_service
+from guardian.objectstore.service import DEFAULT_REGION, Service, open_service
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-DEFAULT_REGION = "us-east-1"
 
 
 class BucketLockError(ConfigError):

@@ -4,21 +4,23 @@ import contextlib
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from guardian.errors import StorageRefused, StorageUnreachable, Unavailable
 from guardian.i18n import _
 from guardian.model.address import S3Address
 from guardian.model.reader import PIECE, ObjectMissing, ObjectUnreadable
 from guardian.model.secret import Secret
-from guardian.objectstore import answers
+from guardian.objectstore import answers, listing
+from guardian.objectstore.getting import Answer, Getter, Refused
 from guardian.objectstore.patience import LEAST_RATE, flowing, within
-from guardian.objectstore.s3 import DEFAULT_REGION, open_client
+from guardian.objectstore.service import region_of, signing_keys
 
 T = TypeVar("T")
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _MISSING = {"NoSuchKey", "404", "NotFound"}
+_DIGITS = 19  # of a length
 _PAGE = 1000  # names an answer, as many as S3 gives
 PATIENCE = 120.0
 """Seconds. A client that tries again by itself is done with that in half of them."""
@@ -35,18 +37,18 @@ class S3Reader:
         self,
         address: S3Address,
         credentials: Mapping[str, Secret],
-        region: str = DEFAULT_REGION,
+        region: str | None = None,
         cacert: str | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """Open the door; nothing is sent yet. Raises as :class:`guardian.objectstore.s3.S3Store` does.
+        """Open the door; nothing is sent yet. Raises ConfigError when a credential is missing, or ``cacert``.
 
         An answer that is not there whole after ``patience`` seconds, and one more for every 8 KiB, is none.
         """
         self._patience = patience
         self._address = address
         self._secrets = tuple(credentials.values())
-        self._client = open_client(address, credentials, region, cacert)
+        self._getter = Getter(address, signing_keys(credentials), region or region_of(credentials), cacert)
         self._prefix = f"{address.prefix}/" if address.prefix else ""
 
     def __enter__(self) -> Self:
@@ -59,13 +61,18 @@ class S3Reader:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._client.close()
+        self._getter.close()
 
     def size(self, name: str) -> int:
         """The object's length in bytes. Raises ObjectMissing, ObjectUnreadable."""
         with self._named_errors(name):
-            answer = self._soon(0, lambda: self._client.head_object(**self._where(name)))
-            length = answer["ContentLength"]
+            return self._soon(0, lambda: self._length(name))
+
+    def _length(self, name: str) -> int:
+        with contextlib.closing(self._ask("HEAD", name)) as answer:
+            length = answer.header("Content-Length")
+        if not length.isascii() or not length.isdigit() or len(length) > _DIGITS:
+            raise answers.not_understood(self._address)
         return int(length)
 
     def read(self, name: str, offset: int, length: int) -> bytes:
@@ -99,7 +106,7 @@ class S3Reader:
             for at in range(0, length, PIECE):
                 wanted = min(PIECE, length - at)
                 # Of the last piece a byte more is asked for: an answer longer than it says is no answer.
-                data: bytes = body.read(wanted + (at + wanted == length))
+                data = body.read(wanted + (at + wanted == length))
                 if len(data) != wanted:
                     raise ObjectUnreadable(name, _("the answer broke off"))
                 yield data
@@ -107,22 +114,24 @@ class S3Reader:
     def _range(self, name: str, asked: tuple[int, int]) -> bytes:
         """What came of bytes ``asked`` (first and last), at most one byte more."""
         with contextlib.closing(self._body(name, asked)) as body:
-            data: bytes = body.read(asked[1] - asked[0] + 2)
-        return data
+            return body.read(asked[1] - asked[0] + 2)
 
-    def _body(self, name: str, asked: tuple[int, int]) -> Any:
+    def _body(self, name: str, asked: tuple[int, int]) -> Answer:
         """The answer to a GET of bytes ``asked`` (first and last), once it says that it is that; to be closed."""
-        answer = self._client.get_object(**self._where(name), Range=f"bytes={asked[0]}-{asked[1]}")
+        answer = self._ask("GET", name, {"range": f"bytes={asked[0]}-{asked[1]}"})
         try:
-            _refuse_other_range(name, answer, asked)
+            _refuse_other_range(name, answer.header("Content-Range"), asked)
         except ObjectUnreadable:
-            answer["Body"].close()
+            answer.close()
             raise
-        return answer["Body"]
+        return answer
 
-    def _where(self, name: str) -> dict[str, Any]:
-        """What names the object in a request."""
-        return {"Bucket": self._address.bucket, "Key": self._prefix + name}
+    def _ask(self, method: str, name: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return self._getter.ask(method, self._prefix + name, self._which(name), headers or {})
+
+    def _which(self, name: str) -> Mapping[str, str]:  # noqa: ARG002  for views that show another version
+        """What of the object is asked for: the newest, unless something is said."""
+        return {}
 
     def _soon(self, length: int, ask: Callable[[], T]) -> T:
         """``ask()``, whose answer has about ``length`` bytes. Raises StorageUnreachable when it does not end."""
@@ -142,27 +151,36 @@ class S3Reader:
 
     def list(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Name and length of every object under ``prefix``, page by page."""
-        request: dict[str, Any] = {
-            "Bucket": self._address.bucket,
-            "Prefix": self._prefix + prefix,
-            "MaxKeys": _PAGE,
+        query = {
+            "list-type": "2",
+            "encoding-type": "url",
+            "prefix": self._prefix + prefix,
+            "max-keys": str(_PAGE),
         }
-        for _page in range(_MAX_PAGES):
-            with self._named_errors(prefix):
-                answer = self._soon(0, lambda: self._client.list_objects_v2(**request))
-                found = [(str(item["Key"]), int(item["Size"])) for item in answer.get("Contents", ())]
-                following = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
-                turned_back = answer.get("IsTruncated") and following in {None, request.get("ContinuationToken")}
-            for key, size in found:
+        for _number in range(_MAX_PAGES):
+            page = self._page(prefix, dict(query))
+            for key, size in page.found:
                 # A key outside what was asked for is another repository's; one that ends in a slash is a "folder".
                 if key.startswith(self._prefix + prefix) and not key.endswith("/"):
                     yield key.removeprefix(self._prefix), size
-            if turned_back:
-                raise self._odd_listing(_("a page leads to no next page"))
-            if following is None:
+            if not page.truncated:
                 return
-            request["ContinuationToken"] = following
+            if not page.following or page.following == query.get("continuation-token"):
+                raise self._odd_listing(_("a page leads to no next page"))
+            query["continuation-token"] = page.following
         raise self._odd_listing(_("it does not end"))
+
+    def _page(self, prefix: str, query: Mapping[str, str]) -> listing.Page:
+        def ask() -> bytes:
+            with contextlib.closing(self._getter.ask("GET", "", query, {})) as answer:
+                return answer.read(listing.PAGE_LIMIT)
+
+        with self._named_errors(prefix):
+            body = self._soon(0, ask)
+        try:
+            return listing.page(body)
+        except listing.NoList:
+            raise answers.not_understood(self._address) from None
 
     def _odd_listing(self, why: str) -> Unavailable:
         return StorageRefused(
@@ -171,32 +189,20 @@ class S3Reader:
 
     @contextlib.contextmanager
     def _named_errors(self, name: str) -> Iterator[None]:
-        """What boto3 raises, as one of the reader's errors."""
-        from botocore.exceptions import (  # noqa: PLC0415  large and optional
-            BotoCoreError,
-            ClientError,
-            IncompleteReadError,
-        )
-
+        """What comes of a question, as one of the reader's errors. "from None": frames hold the signed headers."""
         try:
             yield
-        except ClientError as error:
-            if answers.code(error) in _MISSING:
+        except Refused as no:
+            code = answers.word(no.refusal.code)
+            if code in _MISSING:
                 raise ObjectMissing(name) from None
-            if answers.code(error) in {"InvalidRange", "416"}:
+            if code in {"InvalidRange", "416"}:
                 raise ObjectUnreadable(name, _("it is shorter than it should be")) from None
-            # "from None": a traceback of boto3's frames would show headers with the signature in them.
-            raise answers.as_guardian_error(error, self._address, self._secrets) from None
-        except IncompleteReadError:
-            raise ObjectUnreadable(name, _("the answer broke off")) from None
-        except BotoCoreError as error:
-            raise answers.as_guardian_error(error, self._address, self._secrets) from None
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise answers.not_understood(self._address) from None
+            raise answers.refused(no.refusal, self._address, self._secrets) from None
 
 
-def _refuse_other_range(name: str, answer: Any, asked: tuple[int, int]) -> None:
+def _refuse_other_range(name: str, said_range: str, asked: tuple[int, int]) -> None:
     """Hold the answer's own account of itself against what was asked, before its body is read."""
-    said = _RANGE.fullmatch(str(answer.get("ContentRange", "")))
+    said = _RANGE.fullmatch(said_range)
     if said is None or (int(said[1]), int(said[2])) != asked:
         raise ObjectUnreadable(name, _("the storage sent another range than the one asked for"))

@@ -19,21 +19,28 @@ class LineSplitter:
 
     on_line: Callable[[bytes], None]
     limit: int = 1 << 20
+    on_block: Callable[[bytes], bool] = lambda _block: False
+    """Is given several whole lines at once, each with its end; when it says False they are given one by one."""
     _pieces: list[bytes] = field(default_factory=list)
     _held: int = 0
 
     def __call__(self, chunk: bytes) -> None:
         """Take the next bytes."""
-        first, *rest = chunk.split(b"\n")
-        self._hold(first)
-        if not rest:
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            self._hold(chunk)
             return
-        self._emit()
-        last = rest.pop()
-        on_line, limit = self.on_line, self.limit
-        for line in rest:
-            on_line(line if len(line) <= limit else line[:limit] + CUT)
-        self._hold(last)
+        start = 0
+        if self._held:
+            start = chunk.index(b"\n") + 1
+            self._hold(chunk[: start - 1])
+            self._emit()
+        block = chunk[start:end]
+        if block and not self.on_block(block):
+            on_line, limit = self.on_line, self.limit
+            for line in block[:-1].split(b"\n"):
+                on_line(line if len(line) <= limit else line[:limit] + CUT)
+        self._hold(chunk[end:])
 
     def close(self) -> None:
         """The output has ended: give the last line, if it had no end."""

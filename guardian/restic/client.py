@@ -13,13 +13,13 @@ from guardian.model.backup import Snapshot
 from guardian.model.redaction import redact
 from guardian.model.secret import Secret
 from guardian.proc import Finished, Limits, Stop, Streams
-from guardian.proc.lines import clean
+from guardian.proc.lines import LineSplitter, clean
 from guardian.proc.supervise import Feed, OnBytes
 from guardian.restic import argv, locks
 from guardian.restic.access import Access
 from guardian.restic.argv import Call
 from guardian.restic.errors import DAMAGE, classify, texts
-from guardian.restic.listen import BackupListener, OnItem, OnProgress, RestoreListener
+from guardian.restic.listen import BackupListener, OnItems, OnProgress, RestoreListener
 from guardian.restic.locks import Lock
 from guardian.restic.messages import CheckSummary, parse
 from guardian.restic.report import BackupReport, CheckReport, RepositoryConfig, RestoreReport, SnapshotList
@@ -125,23 +125,23 @@ class Restic:
     def backup_files(
         self,
         request: FilesBackup,
-        on_item: OnItem | None = None,
+        on_items: OnItems | None = None,
         on_status: OnProgress | None = None,
         on_begin: Callable[[], None] = lambda: None,
     ) -> BackupReport:
-        """Save files. ``on_item(action, path)`` for every one (directories end in ``/``), ``on_status(done, total)``.
+        """Save files. ``on_items`` is told of every one, ``on_status(done, total)`` of how far it is.
 
         ``on_begin()`` comes first: it is called again, and what was heard before is void, when the call has to be
         made once more. Tried again only while restic had said nothing at all, or without a cache that turned out
         damaged. Raises the typed error when nothing was saved.
         """
         call = argv.backup_files(request, self.capability)
-        listener = BackupListener(on_item, on_status)
+        listener = BackupListener(on_items, on_status)
 
         def attempt(cache: bool) -> BackupReport:
             nonlocal listener
             on_begin()
-            listener = BackupListener(on_item, on_status)
+            listener = BackupListener(on_items, on_status)
             return self._save(call, listener, cache=cache)
 
         def quiet() -> bool:
@@ -159,7 +159,8 @@ class Restic:
     def _save(
         self, call: Call, listener: BackupListener, feed: Feed | None = None, *, cache: bool = True
     ) -> BackupReport:
-        finished = self._listen(call, (listener.stdout, listener.stderr), feed, cache=cache)
+        out = by_line(listener.stdout, listener.block)
+        finished = self._listen(call, (out, by_line(listener.stderr)), feed, cache=cache)
         if listener.summary is None:
             self._session.refuse_stopped(finished)
         report = listener.report(finished, self.capability)
@@ -235,7 +236,7 @@ class Restic:
 
         def attempt(cache: bool) -> RestoreReport:
             listener = RestoreListener(on_progress, request.expected_bytes)
-            finished = self._listen(call, (listener.stdout, listener.stderr), cache=cache)
+            finished = self._listen(call, (by_line(listener.stdout), by_line(listener.stderr)), cache=cache)
             self._session.refuse_stopped(finished)
             report = listener.report(finished, self.capability)
             if cache and listener.damaged and self._session.cache_may_lie:
@@ -297,12 +298,12 @@ class Restic:
     def _listen(
         self,
         call: Call,
-        takers: tuple[Callable[[bytes], None], Callable[[bytes], None]],
+        takers: tuple[LineSplitter, LineSplitter],
         feed: Feed | None = None,
         *,
         cache: bool = True,
     ) -> Finished:
-        out, err = by_line(takers[0]), by_line(takers[1])
+        out, err = takers
         finished = self._session.run(call, Streams(stdout=out, stderr=err, feed=feed), cache=cache)
         out.close()
         err.close()

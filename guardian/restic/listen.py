@@ -10,11 +10,13 @@ from guardian.i18n import _
 from guardian.proc import Finished
 from guardian.proc.lines import clean, plain
 from guardian.restic.errors import DAMAGE, MISSING_SOURCE, RETRY, classify
-from guardian.restic.messages import RestoreSummary, Said, Status, Summary, Trouble, item, parse
+from guardian.restic.messages import RestoreSummary, Said, Status, Summary, Trouble, item, items, parse
 from guardian.restic.report import BackupReport, RestoreReport
 from guardian.restic.versions import Capability
 
-OnItem = Callable[[str, str], None]
+OnItems = Callable[[list[tuple[bytes, bytes]]], None]
+"""Takes ``(action, path)`` of files as they are dealt with, many at once, in UTF-8; directories end in ``/``."""
+
 OnProgress = Callable[[int, int], None]
 
 _NAMED = 1000
@@ -26,7 +28,7 @@ _NOTHING_LEFT = ("all source directories/files do not exist", "all target direct
 class BackupListener:
     """Takes a backup's lines and keeps what the report needs: bounded, whatever comes."""
 
-    on_item: OnItem | None = None
+    on_items: OnItems | None = None
     on_status: OnProgress | None = None
     summary: Summary | None = None
     heard: bool = False
@@ -36,12 +38,22 @@ class BackupListener:
     unreadable_count: int = 0
     last_words: deque[bytes] = field(default_factory=lambda: deque(maxlen=200))
 
+    def block(self, lines: bytes) -> bool:
+        """Lines of standard output that all tell of files, as most do; False, and none is taken, when one does not."""
+        if (found := items(lines)) is None:
+            return False
+        self.heard = True
+        if self.on_items is not None:
+            self.on_items(found)
+        return True
+
     def stdout(self, line: bytes) -> None:
-        """A line of standard output: mostly one for every file, so the quick way comes first."""
+        """A line of standard output."""
         self.heard = True
         if line.startswith(_ITEM):
-            if self.on_item is not None and (found := item(line)):
-                self.on_item(*found)
+            if self.on_items is not None and (found := item(line)):
+                action, path = found
+                self.on_items([(action.encode(), path.encode("utf-8", "replace"))])
             return
         message = parse(line)
         if isinstance(message, Summary):

@@ -227,6 +227,6 @@ def _profile(access: Access) -> Secret:
     return Secret(b"\n".join(lines) + b"\n")
 
 
-def by_line(on_line: Callable[[bytes], None]) -> LineSplitter:
-    """Take an output line by line; a line over 1 MiB is cut."""
-    return LineSplitter(on_line)
+def by_line(on_line: Callable[[bytes], None], on_block: Callable[[bytes], bool] | None = None) -> LineSplitter:
+    """Take an output line by line, or by blocks of lines where ``on_block`` takes them; a line over 1 MiB is cut."""
+    return LineSplitter(on_line, on_block=on_block) if on_block else LineSplitter(on_line)

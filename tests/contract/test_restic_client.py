@@ -142,7 +142,7 @@ def test_save_list_restore_dump(desk: Desk) -> None:
         FilesBackup(
             paths=(str(folder), str(folder / "-rf")), host="web-1", tags=("guardian", "run=1"), excludes=("*.tmp",)
         ),
-        lambda action, path: seen.update({path: action}),
+        lambda found: seen.update({path.decode(): action.decode() for action, path in found}),
         lambda done, total: None,
     )
     assert report.outcome == "ok"

@@ -39,11 +39,14 @@ def capability(version: str) -> Capability:
 
 def backup(version: str, name: str, items: list[tuple[str, str]] | None = None) -> BackupReport:
     said = recorded(version, name)
-    listener = BackupListener(lambda action, path: items.append((action, path)) if items is not None else None)
+    found: list[tuple[bytes, bytes]] = []
+    listener = BackupListener(found.extend)
     for line in said.stdout:
         listener.stdout(line)
     for line in said.stderr:
         listener.stderr(line)
+    if items is not None:
+        items += [(action.decode(), path.decode()) for action, path in found]
     return listener.report(Finished(said.returncode), capability(version))
 
 

@@ -3,10 +3,11 @@
 import http.server
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ def client_of(place: Any) -> Any:
 def put(place: Any, key: str, body: bytes) -> None:
     with closing(client_of(place)) as client:
         client.put_object(Bucket=place.address.bucket, Key=key, Body=body)
+
+
+@contextmanager
+def served(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @pytest.fixture
@@ -111,6 +125,67 @@ def test_faults_on_the_way_are_typed(filled: Any, fault_proxy: Callable[[str], A
         assert reader.read("config", 0, 10) == b"0123456789"  # may read, may not list
 
 
+def test_a_passing_trouble_passes(filled: Any, fault_proxy: Callable[[str], Any]) -> None:
+    proxy = fault_proxy(filled.address.endpoint)
+    with reader_at(filled, proxy.endpoint) as reader:
+        assert reader.size("config") == 10
+        for action, options in (("status", {"status": 503, "code": "SlowDown"}), ("reset", {}), ("drop-reply", {})):
+            proxy.clear()
+            proxy.add(action, path="repository", times=2, **options)
+            assert reader.read("config", 3, 4) == b"3456", action
+            assert len(list(reader.list("data/"))) == 2
+
+
+def test_a_repository_is_read_without_boto3(filled: Any) -> None:
+    # It would take a third of what a backup may take of memory, and of the time beside restic's.
+    code = """if True:
+        import os, sys
+        sys.modules["boto3"] = sys.modules["botocore"] = None
+        from guardian.model import address
+        from guardian.model.secret import Secret
+        from guardian.objectstore.s3reader import S3Reader
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        keys = {name: Secret(os.environ[name].encode()) for name in names}
+        with S3Reader(address.parse(sys.argv[1]), keys) as reader:
+            print(reader.read("config", 0, 10), *reader.list("data/ab/"), reader.size("data/cd/cdef"))
+    """
+    command = [sys.executable, "-c", code, filled.at(filled.address.endpoint)]
+    said = subprocess.run(command, env=filled.environment(), check=True, capture_output=True, text=True)
+    assert said.stdout.strip() == "b'0123456789' ('data/ab/abcd', 4) 5"
+
+
+class _Elsewhere(http.server.BaseHTTPRequestHandler):
+    """A service that wants to be asked as of its own region, and says which in one of two ways."""
+
+    in_header = True
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        ours = "/cn-north-1/s3/" in self.headers["Authorization"]
+        body = b"0123" if ours else b"<Error><Code>AuthorizationHeaderMalformed</Code>%s</Error>"
+        body = body.replace(b"%s", b"" if self.in_header else b"<Region>cn-north-1</Region>")
+        self.send_response(206 if ours else 400)
+        self.send_header("Content-Range", "bytes 0-3/10")
+        self.send_header("Content-Length", str(len(body)))
+        if self.in_header:
+            self.send_header("x-amz-bucket-region", "cn-north-1")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("in_header", [True, False])
+def test_a_bucket_of_another_region_is_asked_there(in_header: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Elsewhere, "in_header", in_header)
+    with served(_Elsewhere) as endpoint, S3Reader(address.parse(f"s3:{endpoint}/bucket"), KEYS) as reader:
+        assert reader.read("config", 0, 4) == b"0123"
+    keys = {**KEYS, "AWS_DEFAULT_REGION": Secret(b"eu-west-1")}
+    with served(_Elsewhere) as endpoint, S3Reader(address.parse(f"s3:{endpoint}/bucket"), keys) as reader:
+        assert reader.read("config", 0, 4) == b"0123"
+
+
 class _Liar(http.server.BaseHTTPRequestHandler):
     """Answers a ranged GET as ``lie`` says: (status, Content-Range, body)."""
 
@@ -142,14 +217,8 @@ class _Liar(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def liar() -> Iterator[S3Reader]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Liar)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    with S3Reader(address.parse(f"s3:http://127.0.0.1:{server.server_address[1]}/bucket"), KEYS) as reader:
+    with served(_Liar) as endpoint, S3Reader(address.parse(f"s3:{endpoint}/bucket"), KEYS) as reader:
         yield reader
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.mark.parametrize(

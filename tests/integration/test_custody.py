@@ -339,7 +339,8 @@ def test_shares_are_for_level_k(original: Held) -> None:
 
 
 def test_a_new_password_makes_the_escrow_stale(held: Held) -> None:
-    old = held.password.read_bytes()
+    old, derived = held.password.read_bytes(), held.password.with_suffix(".derived")
+    known = derived.read_bytes() if derived.exists() else b""
     said = held.site.guardian("keys", "rotate", "main")
     assert (said.code, said.json["escrow_stale"], said.json["removed"]) == (0, True, "")
     new = held.password.read_bytes()
@@ -349,9 +350,11 @@ def test_a_new_password_makes_the_escrow_stale(held: Held) -> None:
         said.json["key_id"]
     ]
     assert sorted(p.name for p in (held.site.state / "keys").iterdir() if p.name.startswith("main")) == [
+        "main.derived",
         "main.json",
         "main.password",
     ]
+    assert derived.read_bytes() != known
     assert held.site.guardian("backup").code == 0
     status = held.site.guardian("keys", "status")
     assert (status.code, next(k["escrow"]["stale"] for k in status.json["keys"] if k["name"] == "main")) == (0, True)

@@ -22,7 +22,7 @@ def make(folder: Path, count: int, size: int = 10) -> list[Path]:
 def take(paths: list[Path], started_ns: int | None = None) -> sample.SourceSample:
     ranking = sample.Ranking(SEED)
     for path in paths:
-        ranking.offer(str(path))
+        ranking.offer([os.fsencode(path)])
     # A moment after the files were made, beyond the margin for the coarse clock of inodes.
     now = time.time_ns() + 10 * sample.CTIME_MARGIN_NS
     return sample.take(ranking, SEED, now if started_ns is None else started_ns)
@@ -84,8 +84,8 @@ def test_changes_and_losses_are_counted_and_a_few_named(tmp_path: Path) -> None:
     quiet = sample.Changes(paths[0].stat().st_ctime_ns + 10**12)
     changes = sample.Changes(0)
     for path in (*paths, tmp_path / "gone"):
-        changes.note(str(path))
-        quiet.note(str(path))
+        changes.note([os.fsencode(path)])
+        quiet.note([os.fsencode(path)])
     assert (quiet.count, quiet.first) == (1, [str(tmp_path / "gone")])
     assert changes.count == 9
     assert changes.first == [str(path) for path in paths[:5]]
@@ -93,5 +93,5 @@ def test_changes_and_losses_are_counted_and_a_few_named(tmp_path: Path) -> None:
 
 def test_a_name_that_nobody_can_look_up_is_no_change() -> None:
     changes = sample.Changes(0)
-    changes.note("/srv/not-utf8-\ufffd")
+    changes.note(["/srv/not-utf8-\ufffd".encode()])
     assert changes.count == 0

@@ -4,16 +4,20 @@ import hashlib
 import json
 import random
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Any
+from unittest import mock
 
+import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guardian.decoder import document, indexfile, keys, limits, snapshots, trees
+from guardian.decoder import document, indexfile, keys, limits, snapshots, trees, zstd
 from guardian.decoder.damage import Damage
 from guardian.decoder.document import NotUnderstood
 from guardian.decoder.header import parse_header
+from guardian.decoder.members import flowing, members
 from guardian.decoder.names import unquote
 from guardian.decoder.packs import plan
 from guardian.decoder.places import Place
@@ -84,16 +88,34 @@ def test_documents(data: bytes) -> None:
 
 @given(st.binary(max_size=200) | JSON.map(lambda v: json.dumps(v).encode()) | nearly(json.dumps(TREE).encode()))
 @settings(max_examples=200, deadline=None)
-def test_streamed_members_are_what_json_says(data: bytes) -> None:
+@pytest.mark.parametrize("size", [None, 1, 3, 64])
+def test_streamed_members_are_what_json_says(size: int | None, data: bytes) -> None:
     try:
-        said = list(document.members(data, "nodes"))
+        if size is None:
+            said = list(members(data, "nodes"))
+        else:  # the window grows by one piece
+            with mock.patch("guardian.decoder.members._WINDOW", 1):
+                said = list(flowing((data[at : at + size] for at in range(0, len(data), size)), "nodes"))
     except NotUnderstood:
+        with pytest.raises(NotUnderstood):
+            document.parse(data)
         return
     whole = json.loads(data)
     last = {key: value for key, value in said if key != "nodes"}
     assert all(repr(whole[key]) == repr(value) for key, value in last.items())
     if isinstance(whole.get("nodes"), list) and data.count(b'"nodes"') == 1:
         assert repr([value for key, value in said if key == "nodes"]) == repr(whole["nodes"])
+
+
+@given(st.integers(1, 5), st.integers(0, 9), st.integers(1, 400))
+def test_packs_that_do_not_name_what_is_wanted_are_left_out(packs: int, at: int, size: int) -> None:
+    index = {"packs": [{"id": f"{n:064x}", "blobs": [{"id": f"{n:063x}{b}"} for b in range(10)]} for n in range(packs)]}
+    data = json.dumps(index, separators=(",", ":")).encode()
+    pieces = [data[i : i + size] for i in range(0, len(data), size)]
+    assert list(indexfile.packs(pieces)) == index["packs"]
+    for wanted in (f"{n:063x}{at}" for n in range(packs)):
+        assert [p for p in index["packs"] if wanted in json.dumps(p)] == list(indexfile.packs(pieces, wanted))
+    assert list(indexfile.packs(pieces, "ff" * 32)) == []
 
 
 @given(nearly(json.dumps(INDEX).encode()))
@@ -160,10 +182,12 @@ def test_seals(data: bytes) -> None:
 @given(st.binary(max_size=100) | nearly(zstandard.compress(b"some text, some text, some text")), st.integers(0, 1000))
 @settings(max_examples=200)
 def test_frames(data: bytes, limit: int) -> None:
-    try:
-        assert len(decompress(data, limit)) <= limit
-    except BadFrame:
-        pass
+    with suppress(BadFrame):
+        said = decompress(data, limit)
+        assert len(said) <= limit
+        assert b"".join(zstd.pieces(data, limit)) == said
+    with suppress(BadFrame):
+        assert sum(map(len, zstd.pieces(data, limit))) <= limit
 
 
 def go_quote(name: bytes) -> str:

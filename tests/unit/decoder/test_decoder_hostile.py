@@ -5,6 +5,7 @@ import json
 import pickle
 import tracemalloc
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from guardian.decoder.places import DATA, TREE
 from guardian.decoder.repository import open_repository
 from guardian.decoder.walk import Entry
 from guardian.errors import RepositoryMissing, Unavailable, WrongPassword
+from guardian.keys.derived import DerivedKey
 from guardian.model.reason import reason
 from guardian.model.secret import Secret
 
@@ -86,6 +88,26 @@ def test_what_is_no_repository_is_said_to_be_missing(forge: Any) -> None:
     forge.key_file()
     with pytest.raises(RepositoryMissing):
         open_repository(forge.reader, RIGHT)
+
+
+def test_the_password_is_derived_from_once_and_what_is_kept_is_not_trusted(
+    forge: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge.key_file()
+    forge.config()
+    memory, scrypt, calls = DerivedKey(tmp_path / "derived", RIGHT), hashlib.scrypt, []
+    monkeypatch.setattr(hashlib, "scrypt", lambda *a, **k: calls.append(1) or scrypt(*a, **k))
+    for _n in range(3):
+        open_repository(forge.reader, RIGHT, memory=memory)
+    assert len(calls) == 1
+    with pytest.raises(WrongPassword):
+        open_repository(forge.reader, Secret(b"another"), memory=DerivedKey(tmp_path / "derived", Secret(b"another")))
+    (key_file,) = (data for name, data in forge.reader.objects.items() if name.startswith("keys/"))
+    memory.keep(key_file, bytes(64))
+    calls.clear()
+    open_repository(forge.reader, RIGHT, memory=memory)
+    open_repository(forge.reader, RIGHT, memory=memory)
+    assert len(calls) == 1, "what opened nothing was derived anew, and kept"
 
 
 @pytest.mark.parametrize("document", [b'{"version": 3, "id": "' + b"ab" * 32 + b'"}', b'{"version": 2}', b"[]", b"{"])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from guardian.restic import messages as m
 from guardian.restic.listen import BackupListener, RestoreListener
-from guardian.restic.messages import item, parse
+from guardian.restic.messages import item, items, parse
+from guardian.restic.session import by_line
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -55,6 +56,43 @@ def test_items_are_read_the_quick_way_and_the_slow_way(name: bytes, path: str) -
     line = ITEM.replace(b"/a", name)
     assert item(line) == ("new", path)
     assert parse(line) == m.Item("new", path)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                ITEM,
+                *(ITEM.replace(b"/a", name) for name in (b"/d/", rb"/q\"", rb"/\ufffd", "/贵".encode(), b"", b"/\xff")),
+            ]
+            + [ITEM.replace(b"new", action) for action in (b"unchanged", b"modified", b"scan_finished", b"odd")]
+            + [b'{"message_type":"status","percent_done":0.5}', b"noise", b"", ITEM[:40], ITEM + ITEM]
+        )
+    ),
+    st.integers(1, 300),
+)
+def test_blocks_say_what_lines_say(lines: list[bytes], size: int) -> None:
+    data = b"".join(line + b"\n" for line in lines)
+
+    def heard(*, blocks: bool) -> tuple[list[tuple[bytes, bytes]], list[tuple[int, int]], bool]:
+        found: list[tuple[bytes, bytes]] = []
+        status: list[tuple[int, int]] = []
+        listener = BackupListener(found.extend, lambda *s: status.append(s))
+        splitter = by_line(listener.stdout, listener.block if blocks else None)
+        for at in range(0, len(data), size):
+            splitter(data[at : at + size])
+        splitter.close()
+        return found, status, listener.heard
+
+    assert heard(blocks=True) == heard(blocks=False)
+
+
+def test_a_block_of_items_is_taken_at_once() -> None:
+    assert items(ITEM + b"\n" + ITEM.replace(b"/a", "/贵/".encode()) + b"\n") == [
+        (b"new", b"/a"),
+        (b"new", "/贵/".encode()),
+    ]
+    assert items(ITEM + b"\n" + ITEM.replace(b"/a", rb"/q\"") + b"\n") is None
 
 
 def test_the_end_of_a_scan_is_no_item_and_no_status() -> None:
