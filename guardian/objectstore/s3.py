@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-
 class BucketLockError(ConfigError):
     """The bucket exists, and its object lock is not the one the configuration asks for."""
 
