@@ -12,7 +12,8 @@ from guardian.errors import StorageRefused
 from guardian.model.address import S3Address
 from guardian.model.secret import Secret
 from guardian.objectstore import answers
-from guardian.objectstore.s3 import DEFAULT_REGION, open_client
+from guardian.objectstore.s3 import open_client
+from guardian.objectstore.service import DEFAULT_REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
