@@ -57,6 +57,10 @@ class FleetFile:
         self.problem = "" if lines.complete else "cut off"
         return lines.complete
 
+    def refreshed(self) -> str:
+        """The same; says why not, or nothing."""
+        return "" if self.refresh() else self.problem or "unreadable"
+
     def _read(self, lines: FleetLines) -> None:
         told: dict[bytes, str] = {}
         hosts: set[str] = set()

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from guardian.agent.exposition import Exposition
-from guardian.agent.textfile import write_textfile
-from guardian.agent.web import Listen, MetricsServer
 from guardian.clock import Clock
 from guardian.config.host import MetricsSettings
 from guardian.config.metrics import listen_address
+from guardian.endpoint.exposition import Exposition
+from guardian.endpoint.server import Listen, MetricsServer
+from guardian.endpoint.textfile import write_textfile
 from guardian.model.reason import Reason
 from guardian.model.status import HostStatus
 

@@ -22,6 +22,7 @@ TEXTS: dict[str, str] = {
     "proof-too-old": N_("the last proof that this comes back is of {at}"),
     # metrics
     "metrics-not-served": N_("metrics are not served at {address}: {error}"),
+    "fleet-not-read": N_("the state of the fleet could not be read: {error}"),
     "metrics-textfile-failed": N_("metrics could not be written to {path}: {error}"),
     # the journal
     "journal-corrupt": N_("the agent's journal is damaged"),

@@ -9,7 +9,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -126,8 +126,10 @@ def build() -> click.Group:
     return guardian
 
 
-def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Run ``guardian`` and leave with an :class:`guardian.errors.ExitCode`."""
+def main(
+    argv: Sequence[str] | None = None, command: Callable[[], click.Command] = build, name: str = "guardian"
+) -> NoReturn:
+    """Run a program, ``guardian`` unless another is named, and leave with an :class:`guardian.errors.ExitCode`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what would be in a core file: passwords and keys
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
@@ -135,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     _fill_streams()
     i18n.use(_language(arguments))
     try:
-        code = _run(arguments)
+        code = _run(arguments, command, name)
     except (ReaderGone, BrokenPipeError):
         code = 128 + signal.SIGPIPE
     for stream in (sys.stdout, sys.stderr):
@@ -158,10 +160,10 @@ def _fill_streams() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], command: Callable[[], click.Command], name: str) -> int:
     as_json = "--json" in arguments
     try:
-        result: Any = build().main(arguments, prog_name="guardian", standalone_mode=False)
+        result: Any = command().main(arguments, prog_name=name, standalone_mode=False)
     except click.exceptions.Abort:
         return _fail(as_json, GuardianErrorView("interrupted", _("interrupted"), "", ExitCode.INTERRUPTED))
     except click.exceptions.NoArgsIsHelpError as error:

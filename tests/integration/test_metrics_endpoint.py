@@ -17,13 +17,13 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from guardian.agent import scrape, web
-from guardian.agent.exposition import Exposition
 from guardian.agent.metrics import Metrics
-from guardian.agent.textfile import write_textfile
-from guardian.agent.web import Listen, MetricsServer
 from guardian.clock import SystemClock
 from guardian.config.host import MetricsSettings
+from guardian.endpoint import server as web
+from guardian.endpoint.exposition import Exposition
+from guardian.endpoint.server import Listen, MetricsServer
+from guardian.endpoint.textfile import write_textfile
 from guardian.model.status import HostStatus
 
 _path = Path(__file__).parents[1] / "unit" / "exporters" / "hosts.py"
@@ -152,13 +152,13 @@ def test_a_hundred_scrapers_at_once(start: Start) -> None:
     with ThreadPoolExecutor(100) as scrapers:
         answers = list(scrapers.map(lambda _n: ask(server), range(100)))
     assert all(code == 200 and LINE in body for code, _headers, body in answers)
-    assert server.exposition.scrapes == 100
+    assert server.site.scrapes == 100
 
 
 def test_clients_that_say_nothing_or_little_hold_nobody_up_and_are_cut_off(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scrape, "DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr(Exposition, "deadline", 1.0)
     server = start()
     assert server.port is not None
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _n in range(100)]
@@ -173,7 +173,7 @@ def test_clients_that_say_nothing_or_little_hold_nobody_up_and_are_cut_off(
             except ConnectionResetError:
                 pass
     wait_until(lambda: not server.limits.open)
-    assert server.exposition.refused == 100
+    assert server.site.refused == 100
 
 
 def test_a_client_that_does_not_read_is_cut_off(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +181,7 @@ def test_a_client_that_does_not_read_is_cut_off(start: Start, monkeypatch: pytes
         def text(self, *, openmetrics: bool = False) -> bytes:
             return b"# more than all buffers on the way hold\n" * 1_000_000
 
-    monkeypatch.setattr(scrape, "DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr(Exposition, "deadline", 1.0)
     server = MetricsServer(Listen("127.0.0.1", 0), Large(lambda: STATUS, SystemClock()))
     server.start()
     assert server.port is not None
@@ -189,10 +189,10 @@ def test_a_client_that_does_not_read_is_cut_off(start: Start, monkeypatch: pytes
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", server.port))
         client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
-        wait_until(lambda: server.exposition.scrapes == 1)
+        wait_until(lambda: server.site.scrapes == 1)
         wait_until(lambda: not server.limits.open)
     server.stop()
-    assert server.exposition.refused == 1
+    assert server.site.refused == 1
 
 
 def test_more_connections_than_there_is_room_for_are_turned_away(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

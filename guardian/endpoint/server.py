@@ -1,4 +1,4 @@
-"""Serves ``/metrics``: one thread, no program started, no client waited for longer than a few seconds.
+"""Serves a site: one thread, no program started, no client waited for longer than a few seconds.
 
 An event loop and not a thread for each client: who connects and says nothing, or reads a byte a minute, holds a
 descriptor until its time is up and nothing else.
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from guardian import telemetry
-from guardian.agent.exposition import Exposition
-from guardian.agent.scrape import Limits, Scrape
-from guardian.agent.webconfig import Access, read_access
 from guardian.config.metrics import is_loopback
+from guardian.endpoint.access import Access, read_access
+from guardian.endpoint.client import Client, Limits
+from guardian.endpoint.site import Site
 from guardian.errors import ConfigError
 from guardian.i18n import _
 from guardian.model.reason import Reason, reason
@@ -42,11 +42,11 @@ class Listen:
 
 
 class MetricsServer:
-    """The endpoint of one host. What keeps it from serving is a :attr:`problem`, tried again, never an exception."""
+    """The endpoint of one site. What keeps it from serving is a :attr:`problem`, tried again, never an exception."""
 
-    def __init__(self, listen: Listen, exposition: Exposition) -> None:
+    def __init__(self, listen: Listen, site: Site) -> None:
         self.listen = listen
-        self.exposition = exposition
+        self.site = site
         self.problem: Reason | None = None
         self.port: int | None = None
         """The port that is listened on, None while there is none."""
@@ -145,8 +145,8 @@ class MetricsServer:
             stopped.cancel()
             for task in tasks:
                 task.cancel()
-            for scrape in tuple(self.limits.open):
-                scrape.abort()
+            for client in tuple(self.limits.open):
+                client.abort()
 
     def _begin(self, connection: socket.socket, tasks: set[asyncio.Task[None]]) -> None:
         """Take a new connection in, or turn it away."""
@@ -161,13 +161,13 @@ class MetricsServer:
             self._turn_away(connection)
             return
         self.problem = None
-        scrape = Scrape(self.exposition, access, self.limits)
-        self.limits.open.add(scrape)
-        task = asyncio.ensure_future(self._shake_hands(connection, access, scrape))
+        client = Client(self.site, access, self.limits)
+        self.limits.open.add(client)
+        task = asyncio.ensure_future(self._shake_hands(connection, access, client))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    async def _shake_hands(self, connection: socket.socket, access: Access, scrape: Scrape) -> None:
+    async def _shake_hands(self, connection: socket.socket, access: Access, client: Client) -> None:
         times: dict[str, Any] = {
             "ssl": access.tls,
             "ssl_handshake_timeout": HANDSHAKE_SECONDS,
@@ -175,13 +175,13 @@ class MetricsServer:
         }
         try:
             loop = asyncio.get_running_loop()
-            await loop.connect_accepted_socket(lambda: scrape, connection, **(times if access.tls else {}))
+            await loop.connect_accepted_socket(lambda: client, connection, **(times if access.tls else {}))
         except (OSError, asyncio.CancelledError):  # no TLS, a bad certificate, too slow; TimeoutError is an OSError
-            self.limits.open.discard(scrape)
+            self.limits.open.discard(client)
             self._turn_away(connection)
 
     def _turn_away(self, connection: socket.socket) -> None:
-        self.exposition.refused += 1
+        self.site.refused += 1
         connection.close()
 
 

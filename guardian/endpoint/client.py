@@ -1,48 +1,40 @@
-"""One client of ``/metrics``: its request read within bounds, answered once, and let go."""
+"""One client of an endpoint: its request read within bounds, answered once, and let go."""
 
 import asyncio
 import base64
 import binascii
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, cast
 
-from guardian.agent.exposition import Exposition
-from guardian.agent.webconfig import Access
-from guardian_exporters.text import OPENMETRICS, PLAIN, wants_openmetrics
+from guardian.endpoint.access import Access
+from guardian.endpoint.site import TEXT, Answer, BadRequest, Request, Site, query_of
 
 MAX_HEAD: Final = 8192
 """Bytes of a request that are read."""
-DEADLINE_SECONDS: Final = 10.0
-"""From the connection to the last byte of the answer taken; then the client is cut off."""
-TEXT_SECONDS: Final = 5.0
 MAX_WAITING_USERS: Final = 8
 """So many passwords wait to be checked; one takes a tenth of a second, and is remembered when it was right."""
 
+MAX_UNPACKING: Final = 4
+"""So many clients that take no gzip are told a large page at once; it is unpacked for each of them."""
+_PIECE: Final = 1 << 18
+"""Bytes that are given to a connection at once: what a slow client does not take is not piled up."""
+
 _END: Final = b"\r\n\r\n"
-_TEXT: Final = "text/plain; charset=utf-8"
-_INDEX: Final = b"Guardian agent: /metrics /-/healthy\n"
 
 
 @dataclass(slots=True)
 class Limits:
     """What all clients share: those who are connected or shake hands, and the threads that work for them."""
 
-    open: "set[Scrape]" = field(default_factory=set)
+    open: "set[Client]" = field(default_factory=set)
     text: Executor | None = None
     users: Executor | None = None
     waiting: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request's head, as far as it matters; header names in lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
+    unpacking: int = 0
 
 
 def parse_head(head: bytes) -> Request | None:
@@ -59,7 +51,11 @@ def parse_head(head: bytes) -> Request | None:
             return None
         name = name.lower()
         headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
-    return Request(method, path.partition("?")[0], headers)
+    path, _mark, query = path.partition("?")
+    try:
+        return Request(method, path, headers, query_of(query), version)
+    except ValueError:  # more parts than anybody needs
+        return None
 
 
 def credentials(authorization: str) -> tuple[str, bytes] | None:
@@ -74,11 +70,13 @@ def credentials(authorization: str) -> tuple[str, bytes] | None:
     return user.decode("utf-8", "surrogateescape"), password
 
 
-class Scrape(asyncio.Protocol):
+class Client(asyncio.Protocol):
     """The protocol of one connection: one request, one answer."""
 
-    def __init__(self, exposition: Exposition, access: Access, limits: Limits) -> None:
-        self._exposition = exposition
+    def __init__(self, site: Site, access: Access, limits: Limits) -> None:
+        self._site = site
+        self._room = asyncio.Event()
+        self._room.set()
         self._access = access
         self._limits = limits
         self._head = bytearray()
@@ -89,7 +87,7 @@ class Scrape(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there, and its handshake is done."""
         self._transport = cast("asyncio.Transport", transport)
-        self._late = asyncio.get_running_loop().call_later(DEADLINE_SECONDS, self._cut_off)
+        self._late = asyncio.get_running_loop().call_later(self._site.deadline, self._cut_off)
         if not self._access.welcomes(transport.get_extra_info("peercert")):
             self._cut_off()
 
@@ -112,13 +110,21 @@ class Scrape(asyncio.Protocol):
         if self._answering is not None:
             self._answering.cancel()
 
+    def pause_writing(self) -> None:
+        """The client takes no more for now."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._room.set()
+
     def abort(self) -> None:
         """Let go at once."""
         if self._transport is not None:
             self._transport.abort()
 
     def _cut_off(self) -> None:
-        self._exposition.refused += 1
+        self._site.refused += 1
         self.abort()
 
     async def _answer(self, head: bytes) -> None:
@@ -131,14 +137,12 @@ class Scrape(asyncio.Protocol):
             self._refuse(refused)
         elif request.method not in {"GET", "HEAD"}:
             self._refuse(HTTPStatus.METHOD_NOT_ALLOWED)
-        elif request.path == "/metrics":
-            await self._metrics(request)
         elif request.path == "/-/healthy":
             self._send(request, HTTPStatus.OK, b"healthy\n")
         elif request.path == "/":
-            self._send(request, HTTPStatus.OK, _INDEX)
+            self._send(request, HTTPStatus.OK, self._site.index)
         else:
-            self._send(request, HTTPStatus.NOT_FOUND, b"not found\n")
+            await self._page(request)
 
     async def _unwelcome(self, request: Request) -> HTTPStatus | None:
         """Why this request is not answered: no user, a wrong password, too many to check at once."""
@@ -159,42 +163,95 @@ class Scrape(asyncio.Protocol):
             self._limits.waiting -= 1
         return None if good else HTTPStatus.UNAUTHORIZED
 
-    async def _metrics(self, request: Request) -> None:
-        openmetrics = wants_openmetrics(request.headers.get("accept", ""))
-        loop = asyncio.get_running_loop()
-        making = loop.run_in_executor(self._limits.text, lambda: self._exposition.text(openmetrics=openmetrics))
+    async def _page(self, request: Request) -> None:
+        making = asyncio.get_running_loop().run_in_executor(self._limits.text, self._site.answer, request)
         try:
-            text = await asyncio.wait_for(making, TEXT_SECONDS)
+            answer = await asyncio.wait_for(making, self._site.seconds)
+        except BadRequest:
+            self._refuse(HTTPStatus.BAD_REQUEST)
         except Exception:  # noqa: BLE001  whatever it was, this client gets an answer and the next one is served
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            if answer is None:
+                self._send(request, HTTPStatus.NOT_FOUND, b"not found\n")
+            else:
+                self._site.scrapes += 1
+                await self._tell(request, answer)
+
+    async def _tell(self, request: Request, answer: Answer) -> None:
+        """Say it as the client takes it: a whole, or what is unpacked as it goes."""
+        packed = answer.packed and _takes_gzip(request.headers.get("accept-encoding", ""))
+        if packed or not answer.packed:
+            extra = {"Vary": "Accept-Encoding", "Content-Encoding": "gzip"} if packed else {}
+            extra["Content-Length"] = str(len(answer.body))
+            pieces = (answer.body[at : at + _PIECE] for at in range(0, len(answer.body), _PIECE))
+            await self._stream(request, answer.kind, extra, pieces)
+        elif self._limits.unpacking >= MAX_UNPACKING:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            self._limits.unpacking += 1
+            try:
+                # How long it becomes is not known: HTTP/1.0 knows no better sign of its end than the connection's.
+                chunked = request.version != "HTTP/1.0"
+                extra = {"Vary": "Accept-Encoding"} | ({"Transfer-Encoding": "chunked"} if chunked else {})
+                await self._stream(request, answer.kind, extra, _unpacked(answer.body, chunked=chunked))
+            finally:
+                self._limits.unpacking -= 1
+
+    async def _stream(self, request: Request, kind: str, extra: Mapping[str, str], pieces: Iterator[bytes]) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
             return
-        self._exposition.scrapes += 1
-        self._send(request, HTTPStatus.OK, text, OPENMETRICS if openmetrics else PLAIN)
+        transport.write(self._head_of(HTTPStatus.OK, {"Content-Type": kind, **extra}))
+        if request.method != "HEAD":
+            for piece in pieces:
+                transport.write(piece)
+                await self._room.wait()
+                await asyncio.sleep(0)  # others have their turn while a large page is unpacked
+        transport.close()
 
     def _refuse(self, status: HTTPStatus) -> None:
-        self._exposition.refused += 1
+        self._site.refused += 1
         extra = {}
         if status is HTTPStatus.UNAUTHORIZED:
             extra = {"WWW-Authenticate": 'Basic realm="guardian"'}
         elif status is HTTPStatus.METHOD_NOT_ALLOWED:
             extra = {"Allow": "GET, HEAD"}
-        self._send(None, status, f"{status.phrase.lower()}\n".encode(), _TEXT, extra)
+        self._send(None, status, f"{status.phrase.lower()}\n".encode(), extra)
 
     def _send(
-        self, request: Request | None, status: HTTPStatus, body: bytes, kind: str = _TEXT,
-        extra: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+        self, request: Request | None, status: HTTPStatus, body: bytes, extra: Mapping[str, str] | None = None
+    ) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        headers = {
-            "Content-Type": kind,
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-            "X-Content-Type-Options": "nosniff",
-            **self._access.headers,
-            **(extra or {}),
-        }
-        lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-        head = "\r\n".join(lines).encode("latin-1") + _END
+        head = self._head_of(status, {"Content-Type": TEXT, "Content-Length": str(len(body)), **(extra or {})})
         self._transport.write(head if request is not None and request.method == "HEAD" else head + body)
         self._transport.close()
+
+    def _head_of(self, status: HTTPStatus, said: Mapping[str, str]) -> bytes:
+        headers = {**said, "Connection": "close", "X-Content-Type-Options": "nosniff", **self._access.headers}
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+        return "\r\n".join(lines).encode("latin-1") + _END
+
+
+def _takes_gzip(accept: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip."""
+    for offer in accept.lower().split(",")[:32]:
+        coding, _semicolon, weight = offer.strip().partition(";")
+        if coding.strip() in {"gzip", "x-gzip", "*"} and weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00"}:
+            return True
+    return False
+
+
+def _unpacked(packed: bytes, *, chunked: bool) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj(wbits=31)
+    left = packed
+    while left or not unpacker.eof:
+        piece = unpacker.decompress(left, _PIECE)
+        left = unpacker.unconsumed_tail
+        if piece:
+            yield b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece
+        elif not left:
+            break
+    if chunked:
+        yield b"0\r\n\r\n"

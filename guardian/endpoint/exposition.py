@@ -7,9 +7,11 @@ from typing import Final
 
 from guardian import telemetry
 from guardian.clock import Clock
+from guardian.endpoint.site import Answer, Request
 from guardian.model.status import HostStatus
 from guardian_exporters.exposition import Exporter
 from guardian_exporters.rows import Row
+from guardian_exporters.text import OPENMETRICS, PLAIN, wants_openmetrics
 
 FRESH_SECONDS: Final = 1.0
 """A text is said again for so long: a hundred scrapers at once cost what one costs."""
@@ -24,6 +26,10 @@ class Exposition:
     it raises, or gives None, the text says that no part of it could be made.
     """
 
+    index = b"Guardian: /metrics /-/healthy\n"
+    seconds = 5.0
+    deadline = 10.0
+
     def __init__(self, status: Callable[[], HostStatus | None], clock: Clock) -> None:
         self._status = status
         self._clock = clock
@@ -32,6 +38,13 @@ class Exposition:
         self._made: dict[bool, tuple[float, bytes]] = {}
         self.scrapes = 0
         self.refused = 0
+
+    def answer(self, request: Request) -> Answer | None:
+        """``/metrics``, as it is asked for."""
+        if request.path != "/metrics":
+            return None
+        openmetrics = wants_openmetrics(request.headers.get("accept", ""))
+        return Answer(OPENMETRICS if openmetrics else PLAIN, self.text(openmetrics=openmetrics))
 
     def text(self, *, openmetrics: bool = False) -> bytes:
         """All metrics, at most a second old; in the plain format, or as OpenMetrics."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from guardian.agent.exposition import Exposition
 from guardian.durable import write_atomic
+from guardian.endpoint.exposition import Exposition
 from guardian.errors import GuardianError
 from guardian.model.reason import Reason, reason
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from guardian.agent.webconfig import read_access
 from guardian.config.metrics import is_loopback, listen_address, metrics_faults
+from guardian.endpoint.access import read_access
 from guardian.errors import ConfigError
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
