@@ -38,7 +38,7 @@ LAUNCHER = """\
 #!/usr/lib/guardian/bin/python3 -I
 import sys
 
-from guardian.__main__ import main
+from {module} import main
 
 sys.exit(main())
 """
@@ -108,10 +108,11 @@ def environment(tree: Path, work: Path, date: str) -> None:
     programs = home / "bin"
     programs.mkdir()
     (programs / "python3").symlink_to(f"/usr/bin/{PYTHON}")
-    (programs / "guardian").write_text(LAUNCHER)
-    (programs / "guardian").chmod(0o755)
     (tree / "usr" / "bin").mkdir()
-    (tree / "usr" / "bin" / "guardian").symlink_to("../lib/guardian/bin/guardian")
+    for name, module in (("guardian", "guardian.__main__"), ("guardian-exporter", "guardian.cli.exporter")):
+        (programs / name).write_text(LAUNCHER.format(module=module))
+        (programs / name).chmod(0o755)
+        (tree / "usr" / "bin" / name).symlink_to(f"../lib/guardian/bin/{name}")
 
 
 def unit(tree: Path) -> None:

@@ -14,7 +14,7 @@ from guardian.errors import GuardianError, Unavailable
 from guardian.i18n import _
 from guardian.model.status import STATUS_SCHEMA, HostStatus
 
-EVERY: Final = 10.0
+EVERY: Final = 5.0
 _MOST: Final = 64 << 20
 _IDLE: Final = 10
 """A look that takes long is taken the more seldom: it may have a tenth of the time."""

@@ -88,6 +88,9 @@ def test_everything_in_it_is_roots_and_no_path_of_this_machine_is_in_it(package:
 def test_it_runs_from_where_it_was_unpacked(tree: Path) -> None:
     program = (tree / TREE / "bin" / "python3", "-I", tree / TREE / "bin" / "guardian")
     assert run(*program, "--version").stdout.strip() == f"guardian {guardian.__version__}"
+    exporter = (tree / TREE / "bin" / "python3", "-I", tree / TREE / "bin" / "guardian-exporter")
+    assert "--fleet" in run(*exporter, "--help").stdout
+    assert (tree / "usr/bin/guardian-exporter").is_symlink()
     planned = run(*program, "agent", "install", "--dry-run", "--root", tree)
     assert planned.returncode == 0, planned.stderr
     assert "/var/lib/guardian" in planned.stdout

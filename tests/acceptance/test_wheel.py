@@ -83,6 +83,7 @@ def test_installed_program_prints_policies(program: Path, tmp_path: Path) -> Non
 
 def test_installed_program_says_its_version(program: Path, tmp_path: Path) -> None:
     assert guardian.__version__ in run(program, "--version", cwd=tmp_path)
+    assert "--fleet" in run(program.with_name("guardian-exporter"), "--help", cwd=tmp_path)
 
 
 def test_installed_program_speaks_chinese(program: Path, tmp_path: Path) -> None:
