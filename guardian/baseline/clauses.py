@@ -37,14 +37,15 @@ Letter = Annotated[str, Field(pattern=r"^[a-z]?$")]
 
 
 class Clause(Written):
-    """One requirement. ``rules`` maps a rule to the least strict parameters it must have been asked with."""
+    """One requirement. ``least`` has the least strict parameters that a rule must have been asked with to count."""
 
     l2: Letter | None = Field(None, description="its letter at level 2; empty where its point has no other clause")
     l3: Letter | None = Field(None, description="its letter at level 3")
     unit: str | None = Field(None, description="the unit of GB/T 28448 at level 3, where it is known")
     asks: LocalText
     coverage: Coverage = "manual"
-    rules: dict[RuleId, dict[str, Any]] = Field(default_factory=dict)
+    rules: tuple[RuleId, ...] = ()
+    least: dict[RuleId, dict[str, Any]] = Field(default_factory=dict)
     log: Id | None = Field(None, description="the entry of the standard that the log answers")
     evidence: LocalText | None = Field(None, description="what Guardian keeps that a person needs")
     why: LocalText | None = Field(None, description="why a person is needed; default: its point's, then its area's")
@@ -60,6 +61,8 @@ class Clause(Written):
             raise ValueError("what is automatic needs nobody: no why")
         if self.coverage in ("manual", "evidence") and self.rules:
             raise ValueError("what rules answer is automatic or partial")
+        if len(set(self.rules)) != len(self.rules) or not self.least.keys() <= set(self.rules):
+            raise ValueError("a rule stands once under rules, and under least only where it stands there")
         return self
 
 
@@ -108,7 +111,7 @@ class Entry:
     @property
     def rules(self) -> tuple[str, ...]:
         """The rules that answer it."""
-        return tuple(self.clause.rules)
+        return self.clause.rules
 
 
 def entries(areas: Iterable[Area], level: Level) -> tuple[Entry, ...]:
@@ -147,11 +150,11 @@ def faults(areas: Sequence[Area], known: Library, shipped: Iterable[str]) -> Ite
         for point in area.points:
             for clause in point.clauses:
                 where = f"{point.l3 or point.l2} {clause.l3 or clause.l2 or ''}".strip()
-                mapped |= clause.rules.keys()
+                mapped |= set(clause.rules)
                 if clause.coverage in ("automatic", "partial") and not (clause.rules or clause.log):
                     yield f"{where}: {clause.coverage}, and neither rules nor the log answer it"
-                for rule, least in clause.rules.items():
-                    yield from (f"{where}: {said}" for said in _rule_faults(rule, least, known))
+                for rule in clause.rules:
+                    yield from (f"{where}: {said}" for said in _rule_faults(rule, clause.least.get(rule, {}), known))
     for rule in shipped:
         if rule not in mapped:
             yield f"{rule}: serves no clause"
