@@ -45,6 +45,8 @@ SYSTEM: dict[str, dict[str, tuple[str, ...]]] = {
         "fonts-wqy-microhei": ("usr/share/fonts/**/wqy-microhei.ttc", "usr/share/fonts/**/NotoSansCJK*"),
         "poppler-utils": ("pdftotext",),
         "prometheus": ("promtool",),
+        "prometheus-alertmanager": ("amtool",),
+        "victoria-metrics": ("vmagent",),
     },
     "deb": {"dpkg": ("dpkg-deb",)},
 }

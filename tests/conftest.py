@@ -155,3 +155,24 @@ def agents() -> Iterator[ModuleType]:
     yield module
     for running in started:
         running.end() if running.process.poll() is None else None
+
+
+@pytest.fixture
+def monitoring() -> Iterator[ModuleType]:
+    """tests/monitoring.py: a real Prometheus and Alertmanager; what a test starts is stopped at its end."""
+    module = _module(_HERE / "monitoring.py")
+    yield module
+    _stop(module)
+
+
+@pytest.fixture(scope="module")
+def watching() -> Iterator[ModuleType]:
+    """The same for what a module's tests share."""
+    module = _module(_HERE / "monitoring.py")
+    yield module
+    _stop(module)
+
+
+def _stop(module: ModuleType) -> None:
+    while module.Page.started:
+        module.Page.started.pop().stop()

@@ -1,0 +1,46 @@
+"""The rules on a real Prometheus, and the way from a page of metrics to whoever is told."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from guardian.clock import SystemClock
+from guardian.model.reason import reason
+from guardian_exporters.exposition import Exporter
+
+_path = Path(__file__).parents[1] / "unit" / "exporters" / "hosts.py"
+_spec = importlib.util.spec_from_file_location("guardian_tests_hosts_watched", _path)
+assert _spec is not None
+assert _spec.loader is not None
+hosts = sys.modules[_spec.name] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(hosts)
+
+LABELS = {"tenant": "gz-hrss", "region": "520100", "host": "app-1", "network": "gov-extranet"}
+
+
+def page(**changes: object) -> str:
+    """A host's own page, all times as old as they would be now."""
+    return Exporter(SystemClock()).text(hosts.reference_host(**changes)).decode()
+
+
+def test_a_fault_on_a_page_reaches_whoever_is_told_and_its_end_too(monitoring: ModuleType, tmp_path: Path) -> None:
+    broken = hosts.source(missing=3, reasons=(reason("drill-says-no"),))
+    scraped, told = monitoring.Page(page(sources=(broken,))), monitoring.Receiver()
+    alertmanager = monitoring.Alertmanager.start(tmp_path, told.configuration())
+    where = {"guardian-agent": [{"targets": [scraped.address], "labels": LABELS}]}
+    prometheus = monitoring.Prometheus.start(tmp_path, where, alertmanager)
+    alert = told.wait("GuardianSnapshotsDeleted")
+    names = {name: value for name, value in alert["labels"].items() if name not in LABELS}
+    assert names == {
+        "alertname": "GuardianSnapshotsDeleted", "severity": "critical", "system": "social", "source": "documents"
+    }  # fmt: skip
+    assert alert["labels"]["tenant"] == "gz-hrss"
+    assert "3 restore points are gone or altered" in alert["annotations"]["summary"]
+    assert "3 个恢复点丢失或被改动" in alert["annotations"]["summary_zh"]
+    assert alert["annotations"]["runbook_url"].endswith("/GuardianSnapshotsDeleted")
+    scraped.text = page(sources=(hosts.source(missing=0),))
+    ended = told.wait("GuardianSnapshotsDeleted", "resolved")
+    assert ended["fingerprint"] == alert["fingerprint"]
+    assert [rule["name"] for rule in prometheus.rules() if rule["health"] == "err"] == []
+    assert told.wait("GuardianWatchdog")["labels"]["severity"] == "none"
