@@ -1,8 +1,10 @@
 """The agent's drills: one source or its copy, one level, as ``guardian verify`` does them."""
 
+from dataclasses import replace
 from typing import Final, cast
 
 from guardian.agent.order import Order
+from guardian.baseline.restored import RestoredScan
 from guardian.drill.run import Options, verify
 from guardian.errors import ExitCode, Interrupted
 from guardian.model.drill import DrillLevel, DrillOutcome
@@ -28,6 +30,8 @@ def work(node: Node, order: Order) -> JobResult:
         return JobResult(outcome="skipped", exit_code=int(ExitCode.SKIPPED), reasons=(why,))
     asked = node.loaded.config.verify
     options = Options(level=level, confidence=asked.confidence, max_loss=asked.max_loss)
+    if level == "D4" and node.loaded.config.scan.every is not None:
+        options = replace(options, inspect=RestoredScan(node))
     (target,) = node.loaded.targets((f"{order.task.system}/{order.task.source}",))
     if order.task.target is not None:
         target = node.loaded.within(target, order.task.target)

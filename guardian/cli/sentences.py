@@ -38,6 +38,10 @@ SENTENCES: dict[str, str] = {
     "producer-short": N_("{program} wrote {bytes} bytes, at least {expected} were expected; nothing was saved"),
     "producer-trailer-missing": N_("what {program} wrote does not end with '{trailer}'; nothing was saved"),
     # scans
+    "restored-scanned": N_("held against {rules} rules of the baselines: {same} say the same as of the original"),
+    "restored-breaks-rule": N_("the restored database breaks {rule}, which the original keeps"),
+    "restored-breaks-rule-more": N_("it breaks {count} more rules that the original keeps"),
+    "restored-not-compared": N_("the original could not be looked at: {count} rules are not compared"),
     "findings": N_("{count} findings at or over the threshold"),
     "findings-undecided": N_("{count} verdicts at or over the threshold could not be decided"),
     "waivers-astray": N_("{count} waivers speak of nothing that was looked at"),

@@ -56,6 +56,9 @@ class _Bounded(click.FloatRange):
 @click.option("--confidence", type=_Bounded(0.5, 0.999999), help=_("Confidence of the bound; default 0.95."))
 @click.option("--max-loss", type=_Bounded(0.000001, 0.5), help=_("Bad fraction to rule out; default 0.01."))
 @click.option("--full", is_flag=True, help=_("Bring every file back and read every stored byte."))
+@click.option(
+    "--scan", is_flag=True, help=_("Level D4: hold restored databases against the baselines, beside the originals.")
+)
 @click.option("--seed-nonce", metavar="HEX", help=_("The auditor's share in the seed of the sample."))
 @click.option(
     "--report",
@@ -90,7 +93,7 @@ def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
     with frame.node(session) as node:
         if asked["replay"]:
             return render.show(session, _replayed(node, asked["replay"]))
-        options = _options(node, asked)
+        options = _with_scan(node, _options(node, asked), asked)
         with farm.executor(node, asked) as executor:
             targets = frame.places(node.loaded, selectors, asked["repository"])
             drills = _drills(node, targets, (options, executor), shares)
@@ -98,6 +101,19 @@ def verify(session: Session, selectors: tuple[str, ...], **asked: Any) -> int:
         if report_file is not None:
             _write(report_file, node, drills, report)
     return render.show(session, report)
+
+
+def _with_scan(node: "Node", options: "Options", asked: dict[str, Any]) -> "Options":
+    """``options`` with a look at restored databases, where one is asked for. Raises UsageError below D4."""
+    if not asked["scan"]:
+        return options
+    if asked["level"] != "D4":
+        raise UsageError(_("--scan needs --level D4: only there a database is restored"))
+    from dataclasses import replace
+
+    from guardian.baseline.restored import RestoredScan
+
+    return replace(options, inspect=RestoredScan(node))
 
 
 def _options(node: "Node", asked: dict[str, Any]) -> "Options":

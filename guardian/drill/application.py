@@ -4,7 +4,7 @@ How long it took from the declaration until the assertions held is the measured 
 newest business record was that came back is the measured RPO. Both are held against the system's objectives.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from guardian.model.evidence import BackupReceipt
 from guardian.model.reason import Reason, reason
 from guardian.scratch import require_space
 from guardian.sources import SourceFailed
-from guardian.sources.proof import Dump, Proof, ProofContext
+from guardian.sources.proof import Dump, Proof, ProofContext, Restored
 from guardian.sources.prove import prove
 
 _UNSURE = frozenset({"rows-unknown", "newest-after-backup"})
@@ -57,7 +57,11 @@ def drill(job: Job, timeline: Timeline) -> tuple[DrillCheck, ...]:
 def _prove(job: Job, receipt: BackupReceipt, folder: Path, timeline: Timeline) -> Proof:
     spec = job.node.loaded.source(job.target)
     stall = job.node.loaded.config.restic.stall_timeout.total_seconds()
-    context = ProofContext(folder, job.node.clock, job.node.stop, stall, timeline.mark, job.node.report)
+
+    def inspect(restored: Restored) -> Iterable[Reason]:
+        return job.ask.inspect(job.target, restored)
+
+    context = ProofContext(folder, job.node.clock, job.node.stop, stall, timeline.mark, job.node.report, inspect)
     with _dump(job, receipt, folder) as dump:
         return prove(spec, dump, receipt.facts, context)
 

@@ -84,7 +84,7 @@ class Climb:
 
     def _job(self, begun: Begun) -> Job:
         options, target = self.record.options, begun.target
-        ask = Ask(options.confidence, options.max_loss, options.full)
+        ask = Ask(options.confidence, options.max_loss, options.full, options.inspect)
         kept = self.record.past.of(target)
         return Job(self.record.node, target, self.opened, kept, begun.newest, ask, drill_id=begun.drill_id)
 

@@ -1,6 +1,6 @@
 """What every level of a drill is given: one source, its receipts, its repository as both paths see it, the draw."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -12,15 +12,20 @@ from guardian.model.reader import Reader
 from guardian.model.reason import Reason
 from guardian.node import Node
 from guardian.restic.client import Restic
+from guardian.sources.proof import Restored
+
+Inspect = Callable[[Target, Restored], Iterable[Reason]]
+"""Who else looks at what was restored of a source while it can be asked, and says what is worth saying."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """How sure the answer must be, and whether everything is read."""
+    """How sure the answer must be, whether everything is read, and who else looks at restored data (level D4)."""
 
     confidence: float = 0.95
     max_loss: float = 0.01
     full: bool = False
+    inspect: Inspect = lambda _target, _restored: ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from guardian.clock import rfc3339
 from guardian.drill import select
 from guardian.drill.book import Book
 from guardian.drill.history import History, Kept
+from guardian.drill.job import Inspect
 from guardian.drill.timeline import Timeline
 from guardian.errors import GuardianError
 from guardian.ledger.statement import MAX_STATEMENT, encode
@@ -32,13 +33,17 @@ _ROOM = MAX_STATEMENT - 4_000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked of a drill. ``nonce`` is the auditor's; empty: Guardian makes one for each drill."""
+    """What is asked of a drill. ``nonce`` is the auditor's; empty: Guardian makes one for each drill.
+
+    ``inspect`` is shown the restored data of level D4 while it can be asked; what it says goes into the evidence.
+    """
 
     level: DrillLevel = "D3"
     confidence: float = 0.95
     max_loss: float = 0.01
     full: bool = False
     nonce: bytes = b""
+    inspect: Inspect = lambda _target, _restored: ()
 
 
 @dataclass(frozen=True, slots=True)

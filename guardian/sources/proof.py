@@ -1,10 +1,10 @@
 """What a source is given to prove that its restored data works (D4), and what it answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 from guardian.clock import Clock
 from guardian.model.events import Reporter, silent
@@ -22,6 +22,23 @@ class Dump(Protocol):
     def open(self) -> BinaryIO:
         """A seekable file of it, read by ranges. Reading raises the typed error of a damaged repository."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A scratch server with the restored data in it, for as long as it runs.
+
+    ``way`` is how it is reached: for PostgreSQL database and settings to a client, for MySQL a login.
+    ``servants`` are roles that the drill made for itself: no part of what came back.
+    """
+
+    kind: Literal["postgresql", "mysql"]
+    way: Any
+    servants: tuple[str, ...] = ()
+
+
+Inspect = Callable[[Restored], Iterable[Reason]]
+"""Looks at restored data beside the proof, and says what is worth saying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,7 @@ class ProofContext:
     stall_seconds: float
     mark: Callable[[str], None]
     report: Reporter = silent
+    inspect: Inspect = lambda _restored: ()
 
 
 @dataclass(frozen=True, slots=True)

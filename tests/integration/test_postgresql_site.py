@@ -50,3 +50,34 @@ def test_saved_proven_restored_by_hand_and_gone(new_site: Callable[..., Any]) ->
         assert "database-unreachable" in failed.reasons
     snapshots = site.restic("snapshots", "--json").stdout
     assert snapshots.count(b'"short_id"') == 1
+
+
+def test_the_restored_database_is_held_against_the_rules_beside_the_original(new_site: Callable[..., Any]) -> None:
+    site = new_site()
+    with databases.postgres_server() as server:
+        server.sql("create database app")
+        server.sql(
+            "create table payments as select generate_series(1, 10) id",
+            "grant create on schema public to public",
+            database="app",
+        )
+        (site.root / "pg.dsn").write_text(server.dsn())
+        (site.root / "pg.dsn").chmod(0o600)
+        site.config["systems"]["app"]["sources"] = {"core": {"kind": "postgresql", "dsn": "file:pg.dsn"}}
+        site.write()
+        assert site.guardian("init").code == 0
+        assert site.guardian("backup").code == 0
+        # What was mended since the backup comes back broken: whoever recovers from it has to mend it again.
+        server.sql("revoke create on schema public from public", database="app")
+        worse = site.guardian("verify", "--level", "D4", "--scan")
+        assert worse.code == 0, "a rule that is broken is no data that is lost"
+        assert "restored-breaks-rule" in worse.reasons
+        (broken,) = [why for why in reasons_of(worse) if why["code"] == "restored-breaks-rule"]
+        assert broken["args"]["rule"].startswith("GD-PG-")
+        (scanned,) = [why for why in reasons_of(worse) if why["code"] == "restored-scanned"]
+        assert scanned["args"]["rules"] - 1 == scanned["args"]["same"] >= 6
+        assert "--scan needs --level D4" in site.guardian("verify", "--scan", PLAIN="1").err
+
+
+def reasons_of(said: Any) -> list[Any]:
+    return [why for check in said.json["drills"][0]["checks"] for why in check["reasons"]]

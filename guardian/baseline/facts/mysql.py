@@ -30,12 +30,14 @@ _DENIED: Final = frozenset({1044, 1142, 1143, 1227, 1370})
 class Options:
     """A server and the bounds of a look at it: ``seconds`` for all of it, ``rows`` for each answer."""
 
-    dsn: Secret
+    dsn: Secret = field(default_factory=lambda: Secret(b""))
     programs: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 60.0
     rows: int = 10_000
     clock: Clock = field(default_factory=SystemClock)
     stop: Stop | None = None
+    login: Login | None = None
+    """The way to a server that no ``dsn`` leads to: a drill's scratch server."""
 
 
 def collect(options: Options) -> Tree:
@@ -89,6 +91,10 @@ def _databases(asker: "_Asker", users: Any, me: str) -> Any:
     return attempt(lambda: [row["name"] for row in asker.many(asking.SCHEMAS)])
 
 
+def _by_dsn(options: Options) -> Login:
+    return Login(find(CLIENT, options.programs, "mariadb-client"), option_file(options.dsn))
+
+
 class _Asker:
     """Asks a server, in a new session after each refusal: one that was refused a question takes no more."""
 
@@ -99,7 +105,7 @@ class _Asker:
         self._stop = options.stop or Stop()
         self._session: Session | None = None
         try:
-            self._login = Login(find(CLIENT, options.programs, "mariadb-client"), option_file(options.dsn))
+            self._login = options.login or _by_dsn(options)
         except ToolMissing as error:
             raise Unread("no such program: mariadb") from error
         except ConfigError as error:

@@ -25,20 +25,27 @@ from guardian.sources.postgresql.session import Client, Refused, Session, TimedO
 
 NAME: Final = "postgresql"
 VERSION: Final = 1
+HOME: Final = "postgres"
+"""The database that every server has."""
 _QUESTION_SECONDS: Final = 10
+
+Way = Callable[[str, str], Client]
+"""Database and server settings (``-c name=value``) → a client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """A server and the bounds of a look at it: ``seconds`` for all of it, ``rows`` for each answer."""
 
-    dsn: Secret
+    dsn: Secret = field(default_factory=lambda: Secret(b""))
     programs: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 60.0
     rows: int = 10_000
     databases: int = 64
     clock: Clock = field(default_factory=SystemClock)
     stop: Stop | None = None
+    way: Way | None = None
+    """The way to a server that no ``dsn`` leads to: a drill's scratch server."""
 
 
 def collect(options: Options) -> Tree:
@@ -107,6 +114,27 @@ def _inside(asker: "_Asker", database: str) -> Tree:
     return {key: attempt(partial(asks[form], sql)) for key, (sql, form) in asking.INSIDE.items()}
 
 
+def _by_dsn(options: Options) -> tuple[str, Way]:
+    """The database that the dsn leads to, and the way to any. Raises Unread when there is none."""
+    try:
+        psql = client("psql", options.programs)
+        dsn = parse(options.dsn)
+    except ToolMissing as error:
+        raise Unread("no such program: psql") from error
+    except ConfigError as error:
+        raise Unread("the dsn is no connection string") from error
+    for host in (*dsn.settings.get("host", "").split(","), *dsn.settings.get("hostaddr", "").split(",")):
+        if host and not host.startswith(("/", "@")):
+            reach.resolve(f"[{host}]:5432")
+    whole = Dsn({"connect_timeout": str(_QUESTION_SECONDS), **dsn.settings}, dsn.password)
+
+    def reached(database: str, settings: str) -> Client:
+        there = whole.to(database).with_options(settings)
+        return Client(psql, there.conninfo(), there.secrets())
+
+    return dsn.settings.get("dbname", HOME), reached
+
+
 class _Asker:
     """Asks a server, in a new session after each refusal: one that was refused a question takes no more."""
 
@@ -115,18 +143,7 @@ class _Asker:
         self.options = options
         self._deadline = options.clock.monotonic() + options.seconds
         self._session: Session | None = None
-        try:
-            self._psql = client("psql", options.programs)
-            dsn = parse(options.dsn)
-        except ToolMissing as error:
-            raise Unread("no such program: psql") from error
-        except ConfigError as error:
-            raise Unread("the dsn is no connection string") from error
-        for host in (*dsn.settings.get("host", "").split(","), *dsn.settings.get("hostaddr", "").split(",")):
-            if host and not host.startswith(("/", "@")):
-                reach.resolve(f"[{host}]:5432")
-        settings = {"connect_timeout": str(_QUESTION_SECONDS), **dsn.settings}
-        self._dsn = Dsn({**settings, "dbname": settings.get("dbname", "postgres")}, dsn.password)
+        self._database, self._client = (HOME, options.way) if options.way is not None else _by_dsn(options)
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +154,7 @@ class _Asker:
     def enter(self, database: str) -> None:
         """Ask in ``database`` from now on."""
         self._close()
-        self._dsn = self._dsn.to(database.encode("utf-8").decode("utf-8", "surrogateescape"))
+        self._database = database.encode("utf-8").decode("utf-8", "surrogateescape")
 
     def one(self, sql: str) -> Tree:
         """The only row. Raises Unread."""
@@ -172,9 +189,9 @@ class _Asker:
             if left <= 0:
                 raise TimedOut
             patience = f"-c statement_timeout={_QUESTION_SECONDS * 1000}"
-            dsn = self._dsn.with_options(f"{READ_ONLY} {PLAIN} {patience}")
+            client = self._client(self._database, f"{READ_ONLY} {PLAIN} {patience}")
             stops = (self.options.stop,) if self.options.stop else ()
-            self._session = Session(Client(self._psql, dsn.conninfo(), dsn.secrets()), stops, self.options.clock, left)
+            self._session = Session(client, stops, self.options.clock, left)
         return self._session
 
     def _close(self) -> None:

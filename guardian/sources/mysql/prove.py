@@ -31,7 +31,7 @@ from guardian.sources.mysql.tables import (
     schemas,
     tables,
 )
-from guardian.sources.proof import Dump, Proof, ProofContext
+from guardian.sources.proof import Dump, Proof, ProofContext, Restored
 
 ASK_SECONDS = 600
 """For each of the owner's queries."""
@@ -110,6 +110,7 @@ class _Examination:
         }
         if not any(each.severity == "critical" for each in self._reasons):
             self._context.mark("assertions_ok")
+        self._reasons += self._context.inspect(Restored("mysql", self._server.login))
         return Proof(tuple(self._reasons), measured, self._newest)
 
     def _schemas(self, there: tuple[str, ...]) -> Iterator[Reason]:

@@ -28,7 +28,7 @@ from guardian.sources.postgresql.programs import server as find_server
 from guardian.sources.postgresql.scratch import HOME, ScratchServer, scratch_server
 from guardian.sources.postgresql.session import Refused, TimedOut, once
 from guardian.sources.postgresql.session import words as say
-from guardian.sources.proof import Dump, Proof, ProofContext
+from guardian.sources.proof import Dump, Proof, ProofContext, Restored
 
 _FACTS_BYTES = 64 << 20
 _GLOBALS_BYTES = 64 << 20
@@ -97,12 +97,16 @@ class _Examination:
                 "network": "none" if server.isolated else "sockets",
             }
             self._examine(server, loaded, pool)
-        if not any(found.severity == "critical" for found in self._reasons):
-            self._context.mark("assertions_ok")
+        self._answered()
         return Proof(tuple(self._reasons), self._measured, self._newest)
 
     def _end(self) -> None:
         self._over = True
+
+    def _answered(self) -> None:
+        """All that was asked was answered well, if it was."""
+        if not any(found.severity == "critical" for found in self._reasons):
+            self._context.mark("assertions_ok")
 
     def _heed(self) -> None:
         if self._over or self._context.stop.requested:
@@ -187,6 +191,11 @@ class _Examination:
         self._context.mark("app_started")
         self._ask(server, databases)
         self._reasons += checking.result()
+        self._answered()  # what is looked at after that is no part of a recovery
+        own = (server.superuser, server.prover)
+        self._reasons += self._context.inspect(
+            Restored("postgresql", lambda name, settings: server.client(name, options=settings), own)
+        )
 
     def _admit(self, server: ScratchServer, databases: list[str]) -> None:
         """Let the role that asks in, where others are kept out."""
