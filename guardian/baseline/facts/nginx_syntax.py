@@ -16,6 +16,12 @@ _TOKEN: Final = re.compile(
     | (?P<mark>[;{}]) | (?P<word>(?:\\.|\$\{[^}]*\}|[^\s;{\\"'}])(?:\\.|\$\{[^}]*\}|[^\s;{\\])*)""",
     re.VERBOSE | re.DOTALL,
 )
+_LUA: Final = re.compile(
+    r"""--\[(?P<a>=*)\[.*?\](?P=a)\] | --[^\n]* | \[(?P<b>=*)\[.*?\](?P=b)\]
+    | '(?:[^'\\\n]|\\.)*' | "(?:[^"\\\n]|\\.)*" | (?P<brace>[{}])""",
+    re.VERBOSE | re.DOTALL,
+)
+"""Comments, strings and braces of Lua: a brace in a string ends no block."""
 
 
 class SyntaxProblem(Exception):
@@ -74,10 +80,10 @@ class _Tokens:
     _began: int = 1
 
     def raw_block(self) -> None:
-        """Skip what another language wrote between braces: Lua has quotes and comments of its own."""
+        """Skip what Lua wrote between braces, up to the brace that closes it."""
         depth = 1
-        for match in re.compile(r"[{}]").finditer(self.text, self.at):
-            depth += 1 if match[0] == "{" else -1
+        for match in _LUA.finditer(self.text, self.at):
+            depth += {"{": 1, "}": -1}.get(match["brace"], 0)
             if depth == 0:
                 self.line += self.text.count("\n", self.at, match.end())
                 self.at = match.end()
