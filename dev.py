@@ -41,6 +41,8 @@ SYSTEM: dict[str, dict[str, tuple[str, ...]]] = {
         "strace": ("strace",),
         "postgresql": ("initdb", "usr/lib/postgresql/*/bin/initdb"),
         "mariadb-server": ("mariadbd", "usr/sbin/mariadbd"),
+        "redis-server": ("redis-server",),
+        "nginx-light": ("nginx", "usr/sbin/nginx"),
         "chromium": ("chromium", "google-chrome"),
         "fonts-wqy-microhei": ("usr/share/fonts/**/wqy-microhei.ttc", "usr/share/fonts/**/NotoSansCJK*"),
         "poppler-utils": ("pdftotext",),

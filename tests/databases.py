@@ -33,6 +33,7 @@ class PostgresServer:
     bin: Path
     process: "subprocess.Popen[bytes] | None" = None
     password: str = "s3cret:with\\odd 'signs"
+    port: int = 5432
 
     @property
     def socket(self) -> Path:
@@ -60,9 +61,11 @@ class PostgresServer:
             **self.as_servant(),  # type: ignore[call-overload]
         )
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
+        """Start it; ``more`` are settings, ``name=value``."""
         settings = ["listen_addresses=", f"unix_socket_directories={self.socket}", "fsync=off"]
         settings += ["dynamic_shared_memory_type=mmap", "max_connections=60", "log_statement=all"]
+        settings += [f"port={self.port}", *more]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.bin / "postgres", "-D", "data", *(word for each in settings for word in ("-c", each))],
@@ -87,7 +90,7 @@ class PostgresServer:
         self, *statements: str, database: str = "postgres", check: bool = True
     ) -> "subprocess.CompletedProcess[bytes]":
         words = [word for statement in statements for word in ("-c", statement)]
-        where = ("-h", self.socket, "-U", "postgres", "-d", f"dbname='{_escaped(database)}'")
+        where = ("-h", self.socket, "-p", str(self.port), "-U", "postgres", "-d", f"dbname='{_escaped(database)}'")
         done = subprocess.run(
             [self.bin / "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", *where, *words],
             env={"PGPASSWORD": self.password, "PATH": os.environ["PATH"]},
@@ -98,7 +101,13 @@ class PostgresServer:
         return done
 
     def dsn(self, user: str = "postgres", password: str | None = None, **more: str) -> str:
-        settings = {"host": str(self.socket), "user": user, "password": password or self.password, **more}
+        settings = {
+            "host": str(self.socket),
+            "port": str(self.port),
+            "user": user,
+            "password": password or self.password,
+            **more,
+        }
         return " ".join(f"{name}='{value}'" for name, value in ((n, _escaped(v)) for n, v in settings.items()))
 
 
