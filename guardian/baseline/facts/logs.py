@@ -59,12 +59,17 @@ def parse_rsyslog(text: str) -> Tree:
     modes = re.findall(r"(?:\$FileCreateMode\s+|fileCreateMode\s*=\s*\")([0-7]{3,4})", code, re.IGNORECASE)
     files = re.findall(r"^\S*(?:auth|authpriv|\*)\S*\s+-?(/\S+)", code, re.MULTILINE)
     return {
-        "remote": sorted({target for target in remote if target not in ("127.0.0.1", "localhost", "::1")})[:50],
+        "remote": sorted({_host_of(target) for target in remote} - {"127.0.0.1", "localhost", "::1", ""})[:50],
         "create_mode": f"{int(modes[-1], 8):04o}" if modes else None,
         "files": sorted(set(files))[:50],
         "listens": bool(re.search(r"\b(imtcp|imudp|imrelp|\$InputTCPServerRun|\$UDPServerRun)\b", code)),
         "tls": bool(re.search(r"StreamDriver(Mode)?[\"=\s]+\"?(1|gtls|ossl)", code, re.IGNORECASE)),
     }
+
+
+def _host_of(target: str) -> str:
+    """``host:port`` without its port; an IPv6 address has more than one colon."""
+    return target.partition(":")[0] if target.count(":") == 1 else target
 
 
 def _rsyslog(host: Host) -> Tree | None:
@@ -121,7 +126,7 @@ def parse_logrotate(text: str, base: Tree | None = None) -> tuple[Tree, list[Tre
 
 
 def _set(settings: Tree, line: str) -> None:
-    word = line.replace("=", " ").split()
+    word = line.replace("=", " ").split() or [""]
     if word[0] in _PERIODS:
         settings["period"] = _PERIODS[word[0]]
     elif word[0] in ("rotate", "maxage") and len(word) > 1 and number(word[1]) is not None:

@@ -1,9 +1,11 @@
 """The files of sshd: Include and drop-ins followed, Match blocks kept apart, each setting with file and line."""
 
 import fnmatch
+import re
 
 from guardian.baseline.facts.reading import Host, Tree, Unread
 
+_QUOTED = re.compile(r"\"([^\"]*)\"\s*(#.*)?")
 _MAIN, _DEPTH, _LINES = "/etc/ssh/sshd_config", 16, 5000
 
 
@@ -24,9 +26,9 @@ def parse(text: str) -> list[tuple[int, str, str]]:
         end = next((at for at, letter in enumerate(line) if letter in " \t="), len(line))
         value = line[end:].lstrip(" \t")
         value = value[1:].lstrip(" \t") if value.startswith("=") else value
-        if not value.startswith('"'):
-            value = value.split(" #", 1)[0]
-        found.append((number, line[:end].lower(), value.strip().strip('"')))
+        quoted = _QUOTED.fullmatch(value)
+        value = quoted[1] if quoted else re.split(r"\s#", value, maxsplit=1)[0].strip()
+        found.append((number, line[:end].lower(), value))
     return found
 
 

@@ -21,8 +21,9 @@ _RPM_LISTS = ("/var/cache/dnf", "/var/cache/yum")
 
 def collect(host: Host) -> Tree:
     """``updates``: pending security updates, age of the lists in days, automatic, sources, reboot."""
-    if attempt(host.exists, STATUS) is False:
-        return {"updates": _rpm(host)}
+    dpkg = attempt(host.exists, STATUS)
+    if dpkg is not True:
+        return {"updates": _rpm(host) if dpkg is False else dpkg}
     return {
         "updates": {
             "security": attempt(_pending, host),
