@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from guardian.baseline.scan import Asked
     from guardian.cli.render import Report
 
-FORMATS = ("table", "json", "csv", "ocsf", "oscal", "sarif", "junit")
-"""``table`` is for terminals, the rest for programs: :mod:`guardian.baseline.formats`."""
+FORMATS = ("table", "json", "csv", "html", "ocsf", "oscal", "sarif", "junit")
+"""``table`` is for terminals, ``html`` for people with a browser, the rest for programs."""
 
 
 @click.command(
@@ -121,18 +121,14 @@ def _scanned(session: Session, asked: "Asked", root: Path | None) -> "Scanned":
 
 
 def _shown(session: Session, scanned: "Scanned", form: str | None, output: Path | None) -> int:
-    from guardian.cli import render
-
     if form is None or form == "table":
+        from guardian.cli import render
         from guardian.cli.scan_table import lines
 
         return render.show(session, _report(scanned, lines(scanned, verbose=session.verbose > 0)))
-    from guardian.baseline.formats.write import encoded, write_file
+    from guardian.cli.scan_output import put
 
-    if output is not None:
-        write_file(output, form, scanned)
-    elif not session.quiet:
-        render.stream(encoded(form, scanned))
+    put(session, form, scanned, output)
     return int(scanned.exit_code)
 
 

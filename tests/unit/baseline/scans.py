@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from guardian.baseline.judge import Judge
@@ -15,7 +15,7 @@ from guardian.clock import SystemClock
 from guardian.errors import StorageUnreachable
 from guardian.model.finding import TargetRef
 
-from .conftest import AT
+AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 HOSTILE = "=cmd|' /C calc'!A0\n\x1b[31m\u202e<script>alert(1)</script>]]>&\uffff"
 """A name that is a formula, a terminal's orders, markup and no XML."""
@@ -66,7 +66,11 @@ def provider(name: str, facts: Any) -> Provider:
 
 
 def scanned(
-    rules: Library, places: Sequence[Provider] | None = None, waivers: Sequence[Waiver] = (), before: Any = None
+    rules: Library,
+    places: Sequence[Provider] | None = None,
+    waivers: Sequence[Waiver] = (),
+    before: Any = None,
+    baselines: Sequence[str] = ("example",),
 ) -> Scanned:
     """A scan of three hosts: one healthy, one with a hostile name and every status, one that nobody reached."""
     chosen = places or (
@@ -75,6 +79,6 @@ def scanned(
         provider(HOSTILE, MIXED),
         provider("gone", StorageUnreachable("nobody answers")),
     )
-    judge = Judge("gz-hrss", rules.chosen(["example"]), Waivers(tuple(waivers) or (waiver(),)), AT)
+    judge = Judge("gz-hrss", rules.chosen(baselines), Waivers(tuple(waivers) or (waiver(),)), AT)
     gathered = Gathered(before or {}, full=True)
     return scan_places(Site("gz-hrss", "app-1", At()), chosen, judge, gathered, (rules, "medium", Nowhere()))
