@@ -171,10 +171,10 @@ class _Places:
             for key, source in _table(system.get("sources")).items():
                 at, table = ("systems", name, "sources", key), _table(source)
                 if isinstance(path := table.get("path"), str):
-                    yield (*at, "path"), Path(path), []
+                    yield (*at, "path"), self.around.base / path, []
                 for index, path in enumerate(_items(table.get("paths"))):
                     if isinstance(path, str):
-                        yield (*at, "paths", index), Path(path), _texts(table.get("exclude"))
+                        yield (*at, "paths", index), self.around.base / path, _texts(table.get("exclude"))
 
     def _all(self) -> Iterator[tuple[str, Location]]:
         """Every place each repository may be at: one a system where the address names the system."""
@@ -195,8 +195,8 @@ class _Places:
 
 
 def _forms(path: Path) -> frozenset[str]:
-    """The names ``path`` goes by: as written, and after following links. None for what is no absolute path."""
-    if not path.is_absolute() or "\0" in str(path):
+    """The names ``path`` goes by: as written, and after following links. None for what is no path."""
+    if "\0" in str(path):
         return frozenset()
     return frozenset({os.path.normpath(path), os.path.realpath(path)})
 

@@ -70,7 +70,7 @@ _PATTERNS: Final[dict[str, tuple[str, str]]] = {
 # What the nouns say when they refuse a value: listed here so that it gets into the catalogues.
 _SAID: Final = (
     N_("not a duration: write a whole number and a unit, such as 90s, 10m, 6h, 2d or 1w"),
-    N_("not an absolute path without .."),
+    N_("not a path without .."),
 )
 
 

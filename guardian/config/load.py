@@ -59,7 +59,7 @@ def load(path: Path) -> Loaded:
     absolute = Path(os.path.normpath(path.absolute()))
     written = plain(tree)
     around = _surroundings(written, absolute)
-    config, faults = _validate(tree, written)
+    config, faults = _validate(tree, written, around.base)
     faults += check(written, around)
     if faults or config is None:
         raise InvalidConfigError(_problems(faults, tree))
@@ -124,10 +124,10 @@ def _surroundings(written: Any, path: Path) -> Surroundings:
     )
 
 
-def _validate(tree: Table, written: Any) -> tuple[HostConfig | None, list[Fault]]:
+def _validate(tree: Table, written: Any, base: Path) -> tuple[HostConfig | None, list[Fault]]:
     try:
         # By way of JSON, where strict mode takes a list for a tuple.
-        return HostConfig.model_validate_json(json.dumps(written)), []
+        return HostConfig.model_validate_json(json.dumps(written), context={"base": str(base)}), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         return None, explain(details, tree, HostConfig.model_json_schema())

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
 from guardian.model.border import Duration, Id, Written
 from guardian.model.estate import LocalText, Objectives
@@ -12,16 +12,19 @@ SecretRef = Annotated[str, StringConstraints(pattern=r"^(file|env|systemd|comman
 """Where a secret is, never the secret: ``file:PATH``, ``env:NAME``, ``systemd:CREDENTIAL``, ``command:ARGV``."""
 
 
-def _absolute(text: str) -> str:
+def _absolute(text: str, info: ValidationInfo) -> str:
+    base = (info.context or {}).get("base")
+    if base is not None and not text.startswith("/"):
+        text = f"{base}/{text}"
     # Two slashes at the start are kept by pathlib, as POSIX allows; restic and the kernel see one.
     path = PurePosixPath("/" + text.lstrip("/") if text.startswith("/") else text)
     if not path.is_absolute() or ".." in path.parts or "\0" in text:
-        raise ValueError("not an absolute path without ..")
+        raise ValueError("not a path without ..")
     return str(path)
 
 
 AbsolutePath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)]
-"""An absolute path on the host, without ``..``."""
+"""A path on the host, without ``..``; a relative one is completed by ``base`` in the context of validation."""
 
 
 class FilesSource(Written):

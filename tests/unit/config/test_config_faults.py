@@ -63,13 +63,13 @@ DOCS = 'docs: {kind: files, paths: [/srv/docs], exclude: ["*.tmp"]}'
         (DOCS, "docs: {kind: files, paths: []}", "10: systems.social.sources.docs.paths: at least 1 is needed"),
         (
             DOCS,
-            "docs: {kind: files, paths: [a]}",
-            "10: systems.social.sources.docs.paths[0]: not an absolute path without ..",
+            "docs: {kind: files, paths: [../a]}",
+            "10: systems.social.sources.docs.paths[0]: not a path without ..",
         ),
         (
             DOCS,
             "docs: {kind: files, paths: [/a/../b]}",
-            "10: systems.social.sources.docs.paths[0]: not an absolute path without ..",
+            "10: systems.social.sources.docs.paths[0]: not a path without ..",
         ),
         (DOCS, "docs: {kind: files, paths: /a}", "10: systems.social.sources.docs.paths: a list is expected"),
         (
@@ -255,6 +255,11 @@ def test_overlap_is_seen_through_links(write: Write, tmp_path: Path) -> None:
         ('"s3:https://far.example/guardian-offsite/{host}"', f"{tmp_path}/link/repo"), ("/srv/www", f"{tmp_path}/data")
     )
     assert 'repository "offsite" lies in this source' in only(path)
+
+
+def test_overlap_is_seen_of_a_relative_source(write: Write, tmp_path: Path) -> None:
+    change = ('"s3:https://far.example/guardian-offsite/{host}"', str(tmp_path / "data/repo"))
+    assert 'repository "offsite" lies in this source' in only(write(change, ("/srv/www", "data")))
 
 
 def test_a_repository_inside_a_source_is_fine_once_excluded(write: Write) -> None:

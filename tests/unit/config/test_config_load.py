@@ -11,6 +11,7 @@ from guardian.config.load import find, host_id, load, states_of
 from guardian.config.problem import InvalidConfigError
 from guardian.errors import ConfigError, UsageError
 from guardian.model.backup import Target
+from guardian.model.protection import FilesSource, SqliteSource
 
 Write = Callable[..., Path]
 
@@ -95,6 +96,16 @@ def test_relative_paths_are_relative_to_the_file(write: Write, monkeypatch: pyte
         str(tmp_path / "store/web-1"),
     )
     assert offsite.cacert == tmp_path / "conf/ca.pem"
+
+
+def test_a_source_may_lie_beside_the_file(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write(("/srv/docs", "./docs"), ("/srv/core.db", "db/core.db"), name="conf/guardian.yaml")
+    monkeypatch.chdir(tmp_path)
+    social = load(Path("conf/guardian.yaml")).config.systems["social"].sources
+    docs, core = social["docs"], social["core"]
+    assert isinstance(docs, FilesSource)
+    assert isinstance(core, SqliteSource)
+    assert (docs.paths, core.path) == ((str(tmp_path / "conf/docs"),), str(tmp_path / "conf/db/core.db"))
 
 
 def test_state_may_lie_elsewhere(write: Write, tmp_path: Path) -> None:
