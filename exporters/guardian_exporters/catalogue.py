@@ -9,7 +9,8 @@ from typing import Final
 from guardian_exporters.declared_baseline import BASELINE
 from guardian_exporters.declared_fleet import FLEET, HOSTS
 from guardian_exporters.declared_host import AGENT, EXPORTER, LEDGER
-from guardian_exporters.declared_protection import COPIES, CUSTODY, DRILLS, REPOSITORIES, SOURCES
+from guardian_exporters.declared_protection import COPIES, DRILLS, SOURCES
+from guardian_exporters.declared_repository import CUSTODY, REPOSITORIES
 from guardian_exporters.family import Family
 
 REFERENCE: Final = "3 sources in 1 repository, drills D2, D3 and D4 of each, 1 copy of each, 1 baseline"

@@ -6,7 +6,7 @@ from typing import Final
 
 from guardian.clock import Clock
 from guardian.model.status import HostStatus
-from guardian_exporters import baseline, host, protection
+from guardian_exporters import baseline, host, protection, repository
 from guardian_exporters.catalogue import BY_NAME, COLLECTORS, ON_HOSTS
 from guardian_exporters.patience import Patience
 from guardian_exporters.rows import Row, Rows, seconds
@@ -22,8 +22,8 @@ COLLECT: Final[Mapping[str, Collect]] = dict(
             protection.sources,
             protection.drills,
             protection.copies,
-            protection.repositories,
-            protection.custody,
+            repository.repositories,
+            repository.custody,
             baseline.scans,
         ),
         strict=True,

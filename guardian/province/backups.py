@@ -11,7 +11,7 @@ from typing import Final
 from guardian.model.job import JobOutcome
 from guardian.province.draw import between
 from guardian.province.estate import DAY, HostPlan, SourcePlan
-from guardian.province.trouble import Trouble
+from guardian.province.told import Trouble
 
 _FAILS: Final = 0.004
 """The share of runs that fail for no lasting reason."""

@@ -1,54 +1,36 @@
 """What a host of a made-up province says of itself at a moment, as its agent would."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cached_property
 from math import floor
-from typing import Final, Literal
+from typing import Final
 
-from guardian.clock import rfc3339
 from guardian.model.reason import Reason, reason
-from guardian.model.scan_status import ScanCount, ScanSeverity, ScanStatus, ScanVerdict
 from guardian.model.status import (
     AgentNow,
     Assured,
     CopyStatus,
-    CustodyStatus,
     DrillStatus,
     HostStatus,
     JobNow,
     LogStatus,
     Ran,
-    RepositoryStatus,
     SourceStatus,
     Verdict,
 )
 from guardian.province.backups import STOPPING, Backups
-from guardian.province.draw import between
-from guardian.province.estate import DAY, HostPlan, SourcePlan
-from guardian.province.trouble import Trouble
+from guardian.province.estate import DAY, SourcePlan
+from guardian.province.holdings import repository, scan
+from guardian.province.told import Told
 
 LEVELS: Final = {"D2": DAY, "D3": 7 * DAY, "D4": 30 * DAY}
 """Drills that are planned for each source, and how often."""
-CUSTODY: Final = 90 * DAY
-LOCK: Final = 30 * DAY
-_KEPT: Final = 45
-"""Restore points that retention leaves of a source."""
 _OUTCOMES: Final = {"PASS": ("complete", 0), "FAIL": ("failed", 3), "COULD_NOT_VERIFY": ("failed", 4)}
 
 
 @dataclass(frozen=True)
-class History:
-    """One host at one moment (``at``, seconds since ``origin``). Faults befall the first of its sources."""
-
-    host: HostPlan
-    trouble: Trouble
-    at: float
-    origin: datetime
-
-    def text(self, seconds: float | None) -> str | None:
-        """A moment as statuses have it."""
-        return None if seconds is None else rfc3339(self.origin + timedelta(seconds=round(seconds, 3)))
+class History(Told):
+    """All of it. Faults befall the first of its sources."""
 
     def status(self) -> HostStatus:
         """Everything the host says."""
@@ -64,8 +46,8 @@ class History:
             sources=tuple(self._source(one) for one in backups),
             drills=tuple(self._drill(one, level) for one in backups for level in LEVELS),
             copies=tuple(self._copy(one) for one in backups),
-            repositories=(self._repository(backups),) if backups else (),
-            scans=(self._scan(),),
+            repositories=(repository(self, backups),) if backups else (),
+            scans=(scan(self),),
             jobs=tuple(
                 JobNow(
                     task=f"backup:{b.plan.key}",
@@ -265,7 +247,7 @@ class History:
             }
         )
 
-    # copies and repositories
+    # copies
 
     def _copy(self, b: Backups) -> CopyStatus:
         onset = b.trouble.get("copy-behind")
@@ -290,64 +272,4 @@ class History:
             behind=behind,
             verified=self.text(self._verified(b)),
             verified_level="D3",
-        )
-
-    def _repository(self, backups: list[Backups]) -> RepositoryStatus:
-        alive = [(b, good) for b in backups if (good := b.good) is not None]
-        week = floor((self.at - self.host.born) / (7 * DAY)) * 7 * DAY + self.host.born
-        day = floor((self.at - self.host.born) / DAY) * DAY + self.host.born
-        proven = floor((self.at - self.host.born) / CUSTODY) * CUSTODY + self.host.born
-        done: Literal["complete"] = "complete"
-        failed = "maintenance-failing" in self.trouble
-        last = min(week, self.trouble.get("maintenance-failing", week))
-        return RepositoryStatus(
-            key="main",
-            maintain=Ran(
-                task="maintain:main", last_started=self.text(week), last_ended=self.text(week + 300),
-                last_outcome="failed" if failed else done, last_exit_code=4 if failed else 0,
-                last_success=self.text(last + 300), next_due=self.text(week + 7 * DAY),
-            ),
-            posture=Ran(
-                task="posture:main", last_started=self.text(day), last_ended=self.text(day + 30), last_outcome=done,
-                last_exit_code=0, last_success=self.text(day + 30), next_due=self.text(day + DAY),
-            ),
-            snapshots=sum(min(_KEPT, good - b.first + 1) for b, good in alive),
-            bytes=int(sum(0.7 * b.size(good) for b, good in alive)),
-            locks=0,
-            coverage=round(between(0.75, 1.0, self.host.shape.seed, self.host.number, "coverage"), 3),
-            lock_until=self.text(day + LOCK),
-            immutable=True,
-            promised=True,
-            custody=CustodyStatus(
-                threshold=3, shares=5, escrowed=self.text(self.host.born), proven=self.text(proven),
-                interval_seconds=CUSTODY,
-            ),
-        )  # fmt: skip
-
-    # scans
-
-    def _scan(self) -> ScanStatus:
-        day = floor((self.at - self.host.born) / DAY) * DAY + self.host.born
-        grown = min(1.0, (self.at - self.host.born) / (180 * DAY))
-        # A host that was just enrolled breaks a quarter of all rules; people put most of that right in half a year.
-        bad = int(140 * (0.25 - 0.2 * grown) * (0.5 + self.host.draw("bad")))
-        counts: tuple[tuple[ScanVerdict, ScanSeverity, int, int], ...] = (
-            ("pass", "medium", 140 - bad - 6, 0),
-            ("fail", "medium", bad - bad // 5 - bad // 20, 0),
-            ("fail", "high", bad // 5, min(1, bad // 5)),
-            ("fail", "critical", bad // 20, 0),
-            ("unknown", "low", 2, 0),
-            ("manual", "medium", 4, 0),
-        )
-        return ScanStatus(
-            baseline="mlps-l3-host",
-            target=f"host:{self.host.name}",
-            ran=Ran(task="scan", last_started=self.text(day), next_due=self.text(day + DAY)),
-            evaluated=self.text(day + 20),
-            counts=tuple(ScanCount(status=s, severity=how, count=n, waived=w) for s, how, n, w in counts if n),
-            coverage=134 / 140,
-            score=(134 - bad) / 134,
-            waivers=min(1, bad // 5),
-            waivers_unmatched=0,
-            next_expiry=self.text(day + 90 * DAY) if bad // 5 else None,
         )
