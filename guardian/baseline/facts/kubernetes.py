@@ -115,17 +115,18 @@ def _objects(document: Document) -> Iterator[Object | str]:
             waiting += [(one, "") for one in reversed(tree)]
             continue
         try:
-            kind = text(mapping(tree).get("kind")) or kind
-            if kind.endswith("List") and isinstance(tree.get("items"), list):
-                waiting += [(one, kind.removesuffix("List")) for one in reversed(tree["items"])]
+            found = mapping(tree)
+            kind = text(found.get("kind")) or kind
+            if kind.endswith("List") and isinstance(found.get("items"), list):
+                waiting += [(one, kind.removesuffix("List")) for one in reversed(found["items"])]
                 continue
-            metadata = mapping(tree.get("metadata"))
+            metadata = mapping(found.get("metadata"))
             name = text(metadata.get("name") or metadata.get("generateName"))
             if not kind or not name:
                 yield "not a Kubernetes object: it has no kind or no name"
                 continue
             space = "" if kind in _NOT_NAMESPACED else text(metadata.get("namespace")) or "default"
-            yield Object(kind[:80], space[:80], name[:80], document.file, tree)
+            yield Object(kind[:80], space[:80], name[:80], document.file, found)
         except ValueError as error:
             yield f"not a Kubernetes object: {error}"
 
