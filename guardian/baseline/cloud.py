@@ -98,9 +98,9 @@ def _storage_facts(node: Node, place: tuple[str, S3Target, S3Address], wish: s3.
     secrets = credentials(target.credentials, node.loaded.base)
     service = Service(address.endpoint, address.host, target.region, target.cacert, s3.THREADS)
     labels = {**target.labels, "endpoint": address.authority}
-    read = _buckets(address, service, secrets, (wish, node))
+    read = read_storage(address, service, secrets, (wish, node))
     if target.identities:
-        facts = {"buckets": read.listed, "account": _account(target, service, secrets, node)}
+        facts = {"buckets": read.listed, "account": read_identities(target, service, secrets, node)}
         yield _ref("s3-account", name, labels), facts, (_run("s3-account", facts),)
     yield from _bucket_views(name, labels, read)
     if is_unread(read.listed):
@@ -108,7 +108,10 @@ def _storage_facts(node: Node, place: tuple[str, S3Target, S3Address], wish: s3.
         raise Unavailable(_("the buckets cannot be listed: {why}").format(why=read.listed["$err"]))
 
 
-def _buckets(address: S3Address, service: Service, secrets: Mapping[str, Any], by: tuple[s3.Wish, Node]) -> s3.Buckets:
+def read_storage(
+    address: S3Address, service: Service, secrets: Mapping[str, Any], by: tuple[s3.Wish, Node]
+) -> s3.Buckets:
+    """The buckets at ``address``'s server, as the wish in ``by`` has it."""
     wish, node = by
     client = open_service("s3", service, secrets)
     client.meta.events.register("before-parse.s3", refuse_pages(address))
@@ -118,7 +121,8 @@ def _buckets(address: S3Address, service: Service, secrets: Mapping[str, Any], b
         client.close()
 
 
-def _account(target: S3Target, service: Service, secrets: Mapping[str, Any], node: Node) -> Any:
+def read_identities(target: S3Target, service: Service, secrets: Mapping[str, Any], node: Node) -> Any:
+    """The identities of a storage's account."""
     place = target.iam or (None if service.host.endswith(_AMAZON) else service.endpoint)
     client = open_service("iam", replace(service, endpoint=place), secrets)
     try:
@@ -167,7 +171,7 @@ def _repository(node: Node, key: str, wanted: frozenset[str]) -> Found:
     cacert = str(one.cacert) if one.cacert else None
     service = Service(one.s3.endpoint, one.s3.host, "us-east-1", cacert, s3.THREADS)
     wish = s3.Wish(wanted, {one.s3.bucket: "backup"}, listing=False)
-    read = _buckets(one.s3, service, secrets, (wish, node))
+    read = read_storage(one.s3, service, secrets, (wish, node))
     yield from _bucket_views(f"repository:{key}", {"endpoint": one.s3.authority}, read)
 
 

@@ -54,6 +54,12 @@ FORMATS = ("table", "json", "csv", "html", "ocsf", "oscal", "sarif", "junit")
 @click.option("--list", "listing", is_flag=True, help=_("List the rules and baselines."))
 @click.option("--explain", metavar="RULE", help=_("Say what a rule asks, why, and how to put it right."))
 @click.option("--replay", metavar="ENTRY", help=_("Make the verdicts of an earlier scan again from what it kept."))
+@click.option(
+    "--survival",
+    is_flag=True,
+    help=_("Say whether any one or two principals can destroy every restorable copy of a system, and how."),
+)
+@click.option("--days", type=click.IntRange(0, 3660), default=30, help=_("With --survival: within so many days."))
 @verb
 def scan(session: Session, **options: Any) -> int:
     """Scan, or show rules, or replay."""
@@ -69,6 +75,12 @@ def scan(session: Session, **options: Any) -> int:
         from guardian.cli.scan_replay import replayed
 
         return render.show(session, replayed(session, options["replay"], options["targets"]))
+    if options["survival"]:
+        from guardian.cli import frame
+        from guardian.cli.scan_survival import survived
+
+        with frame.node(session) as node:
+            return render.show(session, survived(node, options["days"]))
     asked = Asked(options["targets"], options["baselines"], options["fail_on"])
     if options["inside"] or options["history"]:
         from guardian.cli.scan_past import Wanted, inside, told
@@ -85,7 +97,9 @@ def scan(session: Session, **options: Any) -> int:
 
 def _one_thing(options: dict[str, Any]) -> None:
     """Raise UsageError for options that do not go together."""
-    alone = [name for name in ("root", "inside", "history", "listing", "explain", "replay") if options[name]]
+    alone = [
+        name for name in ("root", "inside", "history", "survival", "listing", "explain", "replay") if options[name]
+    ]
     if len(alone) > 1:
         raise UsageError(_("these do not go together: {options}").format(options=", ".join(map(_written, alone))))
     if alone and options["targets"] and alone != ["replay"]:

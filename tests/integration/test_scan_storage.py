@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +18,17 @@ from guardian.baseline.cloud import cloud_places
 from guardian.baseline.evaluate import Ready, ready
 from guardian.baseline.facts import s3
 from guardian.baseline.policy import library
-from guardian.clock import SystemClock
+from guardian.baseline.survival.query import survival
+from guardian.baseline.survival.read import read_stated
+from guardian.baseline.survival.stated import Custody
+from guardian.baseline.survival.steps import ask
+from guardian.baseline.survival.world import world
+from guardian.cli.scan_survival import STEPS, UNREAD, survived
+from guardian.clock import SystemClock, rfc3339
 from guardian.config.load import load
 from guardian.demo.server import SeaweedFS
+from guardian.ledger.store import Log
+from guardian.model.evidence import KeyEvent
 from guardian.node import Node
 from guardian.objectstore.service import Service, open_service
 from guardian.proc import Stop
@@ -77,6 +87,7 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         server.client("iam").create_user(UserName="person")
         server.client("iam").create_login_profile(UserName="person", Password="not-a-real-Passw0rd")
         server.keys = {"all": server.identity("all", allowing(*READS, *IAM_READS))}
+        server.keys["host"] = server.identity("host", allowing("s3:PutObject", "s3:DeleteObjectVersion"))
         for right in (*READS, *IAM_READS):
             rest = [one for one in (*READS, *IAM_READS) if one != right]
             server.keys[right] = server.identity(right.replace(":", "-"), allowing(*rest))
@@ -214,3 +225,74 @@ def test_a_storage_that_is_not_there_is_unknown_by_reason(
         "unknown",
         "not_applicable",
     }
+
+
+def test_what_is_stated_of_a_host_is_read_from_configuration_log_and_storage(moto: Any, tmp_path: Path) -> None:
+    """The keys on the host are known for whose they are, and what its policies let that identity do follows."""
+    host, keys = moto.keys["host"], moto.credentials_file(moto.keys["host"])
+    assert host
+    config = {
+        "tenant": {"id": "agency"},
+        "repositories": {
+            "main": {"url": f"s3:{moto.endpoint}/bucket-1/app", "credentials": f"file:{keys}"},
+            "disk": {"url": str(tmp_path / "repository")},
+        },
+        "systems": {
+            "app": {
+                "repository": "main",
+                "sources": {"docs": {"kind": "files", "paths": [str(tmp_path / "docs")]}},
+                "plan": {"copy_to": ["disk"]},
+            }
+        },
+        "scan": {
+            "targets": {
+                "storage": {
+                    "kind": "s3", "endpoint": moto.endpoint,
+                    "credentials": f"file:{moto.credentials_file(moto.keys['all'])}",
+                }
+            }
+        },
+    }  # fmt: skip
+    (tmp_path / "guardian.yaml").write_text(yaml.safe_dump(config))
+    node = Node(load(tmp_path / "guardian.yaml"), SystemClock(), lambda _event: None, Stop())
+    (blind,) = survival(node)
+    # One place is lost with the host for sure; of the other one nobody knows who holds shares of its password.
+    assert blind.verdict.answer == "found"
+    key = node.keys().ensure_signing_key(node.origin)
+    with Log.create(node.log_folder, node.origin, key) as log:
+        for name in ("main", "disk"):
+            who = {"tenant": node.tenant, "host": node.host}
+            at = rfc3339(node.clock.now())
+            log.append(
+                KeyEvent(event="password-escrowed", key_id="k", repository=name, threshold=2, shares=3, at=at, **who)
+            )
+    (stated,) = read_stated(node)
+    near, disk = stated.places
+    assert (near.identities, near.prefix, disk.on_host) == (("host",), "app", True)
+    assert stated.custody["main"] == Custody(3, 2)
+    (account,) = stated.accounts
+    assert {"host", "all", "person"} <= set(account.users)
+    whole = world(stated)
+    alone = {name: replace(whole, principals={name: has}) for name, has in whole.principals.items()}
+    told = {name: ask(one, 30, 1) for name, one in alone.items()}
+    (by_host,) = (verdict for name, verdict in told.items() if name.startswith("host "))
+    assert by_host.attack is not None
+    taken = [step.code for step in by_host.attack.steps]
+    assert sorted(taken) == ["deletes-objects", "deletes-on-host", "may-delete", "takes-keys-of-host"]
+    assert taken.index("takes-keys-of-host") < taken.index("may-delete") < taken.index("deletes-objects")
+    assert told[f"{moto.endpoint} host"].answer == "none"  # it does not have the disk
+    assert told[f"{moto.endpoint} all"].answer == "none"  # it may only read
+    told_of = survived(node, 30)
+    assert (told_of.outcome, int(told_of.exit_code)) == ("found", 3)
+    assert any("taken from the host" in line for line in told_of.lines)
+
+
+def test_every_step_and_every_unread_fact_has_words() -> None:
+    """Whatever the pure half says, a person can read."""
+    folder = Path(__file__).parents[2] / "guardian" / "baseline" / "survival"
+    source = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
+    codes = set(re.findall(r'Step\(\s*"([a-z-]+)"', source))
+    assert codes == set(STEPS)
+    unread = set(re.findall(r'frozenset\(\{f"([a-z-]+) \{', source)) | {"policy"}
+    assert unread - {"as", "admin", "perhaps", "deletes", "expires", "bypasses", "holder", "somebody"} <= set(UNREAD)
+    assert set(UNREAD) <= unread
