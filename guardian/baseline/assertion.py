@@ -50,6 +50,28 @@ def compare(op: Op, fact: Json, value: Json, at: datetime) -> tuple[Truth, str]:
         return None, str(clash)
 
 
+def text_test(op: Op, value: Json) -> Callable[[str], bool] | None:
+    """What ``op value`` means for a fact that is text, as quick as can be; None where there is no quicker way.
+
+    The same as :func:`compare`, which a test holds.
+    """
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
+        return None
+    members = frozenset(texts)
+    fits = re.compile("|".join(fnmatch.translate(text) for text in texts)).match
+    tests: dict[str, Callable[[str], bool]] = {
+        "in": members.__contains__,
+        "not_in": lambda fact: fact not in members,
+        "glob": lambda fact: fits(fact) is not None,
+        "not_glob": lambda fact: fits(fact) is None,
+    }
+    if isinstance(value, str):
+        tests |= {"==": value.__eq__, "!=": value.__ne__}
+        del tests["in"], tests["not_in"]
+    return tests.get(op)
+
+
 def same(fact: Json, value: Json) -> bool:
     """Equal, by value and type. Raises ClashError when the types differ and neither is null."""
     if fact is None or value is None:

@@ -48,13 +48,13 @@ class Ready:
         """The verdict over ``facts`` as they were at ``at``."""
         asked = Asked(facts, self.params, at)
         if self.applies is not None:
-            applies = self.applies(asked)
+            applies = self.applies.ask(asked)
             if applies.truth is not True:
                 other: Status = "unknown" if applies.truth is None else "not_applicable"
                 return Verdict(self, other, _deciding(applies))
         if self.check is None:
             return Verdict(self, "manual", ())
-        answer = self.check(asked)
+        answer = self.check.ask(asked)
         status: Status = "unknown" if answer.truth is None else "pass" if answer.truth else "fail"
         return Verdict(self, status, _deciding(answer))
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from guardian.baseline import cel
-from guardian.baseline.assertion import compare
+from guardian.baseline.assertion import compare, text_test
 from guardian.baseline.check import Check
-from guardian.baseline.fact import ABSENT, Absent, Path, Unreadable, hole, kind, look
+from guardian.baseline.fact import ABSENT, ERR, Absent, Path, Unreadable, hole, kind, look
 from guardian.baseline.truth import Truth, both, either, negated
 from guardian.model.finding import Json
 
@@ -44,11 +44,20 @@ class Asked:
     at: datetime
 
 
-Question = Callable[[Asked], Answer]
+Inner = tuple[Mapping[str, Json], datetime]
+"""What is the same for every item of a list: parameters and the moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A check in two forms that agree: ``truth`` alone, for every item of a list, and with its grounds."""
+
+    truth: Callable[[Json, Inner], Truth]
+    ask: Callable[[Asked], Answer]
 
 
 def question(check: Check, parameters: frozenset[str]) -> Question:
-    """``check`` as a function. Raises ConfigError for CEL that is not allowed."""
+    """``check`` ready to be asked. Raises ConfigError for CEL that is not allowed."""
     match check.form:
         case "path":
             return _assertion(check)
@@ -61,8 +70,16 @@ def question(check: Check, parameters: frozenset[str]) -> Question:
 
 
 def _joined(form: str, parts: list[Question]) -> Question:
+    truths_of = [part.truth for part in parts]
+
+    def truth(tree: Json, inner: Inner) -> Truth:
+        if form == "all":
+            return both(one(tree, inner) for one in truths_of)
+        found = either(one(tree, inner) for one in truths_of)
+        return found if form == "any" else negated(found)
+
     def ask(asked: Asked) -> Answer:
-        answers = [part(asked) for part in parts]
+        answers = [part.ask(asked) for part in parts]
         truths = [answer.truth for answer in answers]
         leaves = tuple(leaf for answer in answers for leaf in answer.leaves)
         if form == "all":
@@ -73,7 +90,7 @@ def _joined(form: str, parts: list[Question]) -> Question:
         turned = tuple(leaf._replace(truth=negated(leaf.truth), op=f"not {leaf.op}") for leaf in leaves)
         return Answer(negated(either(truths)), turned)
 
-    return ask
+    return Question(truth, ask)
 
 
 def _assertion(check: Check) -> Question:
@@ -81,23 +98,56 @@ def _assertion(check: Check) -> Question:
     parameter = value[1:] if isinstance(value, str) and re.match(r"\$[a-z]", value) else None
     if isinstance(value, str) and value.startswith("$$"):
         value = value[1:]
-    has_absent, absent = check.has_absent, check.absent
+    fact_of = _reader(check)
+
+    def truth(tree: Json, inner: Inner) -> Truth:
+        fact = fact_of(tree)
+        if fact is ABSENT or isinstance(fact, Unreadable):
+            return None
+        return compare(op, fact, value if parameter is None else inner[0][parameter], inner[1])[0]
 
     def ask(asked: Asked) -> Answer:
         expected = asked.params[parameter] if parameter is not None else value
-        fact = look(asked.tree, path)
-        if has_absent and (fact is None or isinstance(fact, Absent)):
-            fact = absent
+        fact = fact_of(asked.tree)
         if isinstance(fact, Absent):
             return Answer(None, (Leaf(shown, op, expected, None, None, "not among the facts"),))
-        if not isinstance(fact, Unreadable) and isinstance(fact, dict | list):
-            fact = hole(fact) or fact
         if isinstance(fact, Unreadable):
             return Answer(None, (Leaf(shown, op, expected, None, None, fact.why),))
-        truth, why = compare(op, fact, expected, asked.at)
-        return Answer(truth, (Leaf(shown, op, expected, fact, truth, why),))
+        found, why = compare(op, fact, expected, asked.at)
+        return Answer(found, (Leaf(shown, op, expected, fact, found, why),))
 
-    return ask
+    holds = text_test(op, value) if parameter is None and len(path) == 1 else None
+    return Question(truth if holds is None else _quick(path[0], holds, truth), ask)
+
+
+def _reader(check: Check) -> Callable[[Json], Json | Unreadable | Absent]:
+    """How an assertion finds its fact in a tree."""
+    path, has_absent, absent = check.path or (), check.has_absent, check.absent
+
+    def fact_of(tree: Json) -> Json | Unreadable | Absent:
+        fact = look(tree, path)
+        if has_absent and (fact is None or fact is ABSENT):
+            fact = absent
+        if isinstance(fact, dict | list):
+            return hole(fact) or fact
+        return fact
+
+    return fact_of
+
+
+def _quick(
+    step: str, holds: Callable[[str], bool], truth: Callable[[Json, Inner], Truth]
+) -> Callable[[Json, Inner], Truth]:
+    """``truth``, and a short way for what lists are asked most: one text of an item, against texts."""
+
+    def quick(tree: Json, inner: Inner) -> Truth:
+        if type(tree) is dict:
+            fact = tree.get(step)
+            if type(fact) is str and ERR not in tree:
+                return holds(fact)
+        return truth(tree, inner)
+
+    return quick
 
 
 def _cel(check: Check, parameters: frozenset[str]) -> Question:
@@ -115,42 +165,49 @@ def _cel(check: Check, parameters: frozenset[str]) -> Question:
                 lost = f"{shown_path(path)}: {gap.why if gap else 'not among the facts'}"
             else:
                 names[name] = fact
-        truth, why = program(names)
+        found, why = program(names)
         read = {shown_path(path): names[name] for name, path in bound if name in names}
         value = next(iter(read.values())) if len(read) == 1 else read
         paths = ", ".join(shown_path(path) for _, path in bound)
-        return Answer(truth, (Leaf(paths, "cel", source, value, truth, (lost or why) if truth is None else ""),))
+        return Answer(found, (Leaf(paths, "cel", source, value, found, (lost or why) if found is None else ""),))
 
-    return ask
+    return Question(lambda tree, inner: ask(Asked(tree, *inner)).truth, ask)
 
 
 def _items(check: Check, parameters: frozenset[str]) -> Question:
     path = (check.every if check.form == "every" else check.some) or ()
-    inner = question(check.check, parameters) if check.check is not None else _nothing
+    inner = question(check.check, parameters) if check.check is not None else _NOTHING
     where = question(check.where, parameters) if check.where is not None else None
     form, has_absent, absent = check.form, check.has_absent, check.absent
     quantifier = _Quantifier(shown_path(path), form == "every", inner, where, check.name)
 
-    def ask(asked: Asked) -> Answer:
-        found = look(asked.tree, path)
-        if has_absent and (found is None or isinstance(found, Absent)):
+    def items_of(tree: Json) -> tuple[Json, str]:
+        """The items; or, where there are none to be had, why."""
+        found = look(tree, path)
+        if has_absent and (found is None or found is ABSENT):
             found = absent
-        why = ""
         if isinstance(found, Absent):
-            why = "not among the facts"
-        elif isinstance(found, Unreadable):
-            why = found.why
-        elif not isinstance(found, list | dict):
-            why = f"a list or mapping is needed, not {kind(found)}"
+            return None, "not among the facts"
+        if isinstance(found, Unreadable):
+            return None, found.why
+        if not isinstance(found, list | dict):
+            return None, f"a list or mapping is needed, not {kind(found)}"
+        return found, ""
+
+    def truth(tree: Json, inside: Inner) -> Truth:
+        found, why = items_of(tree)
+        return None if why else quantifier.truth(found, inside)
+
+    def ask(asked: Asked) -> Answer:
+        found, why = items_of(asked.tree)
         if why:
             return Answer(None, (Leaf(quantifier.shown, form, None, None, None, why),))
         return quantifier.over(found, asked)
 
-    return ask
+    return Question(truth, ask)
 
 
-def _nothing(_asked: Asked) -> Answer:
-    return Answer(True, ())
+_NOTHING = Question(lambda _tree, _inner: True, lambda _asked: Answer(True, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,41 +220,45 @@ class _Quantifier:
     where: Question | None
     name: Path | None
 
-    def over(self, found: Json, asked: Asked) -> Answer:
-        truths: list[Truth] = []
-        deciding: list[Leaf] = []
-        for index, item in enumerate(_entries(found)):
-            truth, leaves = self._one(item, asked)
-            truths.append(truth)
-            # What decides is named: what breaks `every`, what satisfies `some`, and what is unknown.
-            if truth is None or truth is not self.every:
-                called = self._called(item, index)
-                deciding += [
-                    leaf._replace(path=f"{called}/{leaf.path}" if leaf.path != "." else called)
-                    for leaf in leaves
-                    if leaf.truth is truth
-                ][: MAX_NAMED - len(deciding)]
-        truth = both(truths) if self.every else either(truths)
-        summary = Leaf(
-            self.shown, "every" if self.every else "some", None, _tally(truths), truth, _why(truth, deciding)
-        )
-        return Answer(truth, (summary, *(leaf for leaf in deciding if leaf.truth is truth)))
+    def truth(self, found: Json, inside: Inner) -> Truth:
+        """Without the grounds."""
+        truths = (self._one(item, inside) for item in _entries(found))
+        return both(truths) if self.every else either(truths)
 
-    def _one(self, item: Json, asked: Asked) -> Answer:
-        inside = Asked(item, asked.params, asked.at)
-        if self.where is None:
-            return self.inner(inside)
-        meant = self.where(inside)
-        if meant.truth is False:
-            return Answer(self.every, ())
-        answer = self.inner(inside)
-        if meant.truth is True:
-            return answer
+    def over(self, found: Json, asked: Asked) -> Answer:
+        """With the items that decide: what breaks ``every``, what satisfies ``some``, and what is unknown."""
+        inside = (asked.params, asked.at)
+        truths: list[Truth] = []
+        deciding: list[tuple[Truth, int, Json]] = []
+        for index, item in enumerate(_entries(found)):
+            truth = self._one(item, inside)
+            truths.append(truth)
+            if truth is None or truth is not self.every:
+                deciding.append((truth, index, item))
+        whole = both(truths) if self.every else either(truths)
+        leaves: list[Leaf] = []
+        for truth, index, item in deciding:
+            if truth is whole and len(leaves) < MAX_NAMED:
+                leaves += self._grounds(item, index, truth, asked)
+        summary = Leaf(self.shown, "every" if self.every else "some", None, _tally(truths), whole, _why(whole, leaves))
+        return Answer(whole, (summary, *leaves[:MAX_NAMED]))
+
+    def _one(self, item: Json, inside: Inner) -> Truth:
+        meant = True if self.where is None else self.where.truth(item, inside)
+        if meant is False:
+            return self.every
+        truth = self.inner.truth(item, inside)
         # Not known whether it is meant: harmless only if it satisfies `every` (or breaks `some`) anyway.
-        truth = (
-            True if self.every and answer.truth is True else False if not self.every and answer.truth is False else None
-        )
-        return Answer(truth, (*meant.leaves, *answer.leaves))
+        return truth if meant or truth is self.every else None
+
+    def _grounds(self, item: Json, index: int, truth: Truth, asked: Asked) -> Iterator[Leaf]:
+        """What decided about one item, under its name."""
+        inside = Asked(item, asked.params, asked.at)
+        called = self._called(item, index)
+        where = self.where.ask(inside).leaves if self.where is not None and truth is None else ()
+        for leaf in (*where, *self.inner.ask(inside).leaves):
+            if leaf.truth is truth:
+                yield leaf._replace(path=f"{called}/{leaf.path}" if leaf.path != "." else called)
 
     def _called(self, item: Json, index: int) -> str:
         name = look(item, self.name) if self.name is not None else ABSENT

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardian.baseline.assertion import compare
+from guardian.baseline.assertion import compare, text_test
 from guardian.baseline.check import OPS
 from guardian.baseline.evaluate import Ready, evaluate, finding_id, ready
 from guardian.baseline.evidence import evidence
 from guardian.baseline.fact import ERR, hidden
 from guardian.baseline.policy import Library, library
+from guardian.baseline.question import Asked
 from guardian.errors import ConfigError, UsageError
 from guardian.model.finding import TargetRef
 
@@ -77,6 +78,28 @@ def test_no_part_of_any_tree_however_odd_can_be_hidden_into_another_verdict(
 def test_a_comparison_of_anything_with_anything_answers(op: Any, fact: Any, value: Any) -> None:
     truth, why = compare(op, fact, value, AT)
     assert (truth is None) == bool(why)
+
+
+TEXTS = st.text("ab*?[!]", max_size=4)
+
+
+@given(op=st.sampled_from(OPS), fact=TEXTS, value=st.one_of(TEXTS, st.lists(TEXTS, max_size=3)))
+def test_the_short_way_for_texts_says_the_same(op: Any, fact: str, value: Any) -> None:
+    holds = text_test(op, value)
+    if holds is not None:
+        assert holds(fact) is compare(op, fact, value, AT)[0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_truth_alone_and_with_its_grounds_agree(rules: Library, data: st.DataObject) -> None:
+    rule = data.draw(st.sampled_from([r for r in made_ready(rules) if r.check is not None]))
+    tests = [tree for _, tree in expected(rule)]
+    tree = data.draw(st.one_of(st.sampled_from(tests), TREES.map(lambda part: {**tests[0], "users": part}), TREES))
+    assert rule.check is not None
+    answer = rule.check.ask(Asked(tree, rule.params, AT))
+    assert rule.check.truth(tree, (rule.params, AT)) is answer.truth
+    assert any(leaf.truth is answer.truth for leaf in answer.leaves) or not answer.leaves
 
 
 @pytest.mark.parametrize(
