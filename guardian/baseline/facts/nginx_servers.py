@@ -103,8 +103,9 @@ def _server(scope: Scope, upstreams: dict[str, Directive], version: str | None) 
 
 
 def _locations(scope: Scope, upstreams: dict[str, Directive]) -> Iterator[Tree]:
+    within = ("location", "if", "limit_except") if scope[-1].name != "server" else ("location",)
     for each in scope[-1].block or ():
-        if each.name == "location" and each.args:
+        if each.name in within and each.args:
             inner = (*scope, each)
             yield _location(inner, upstreams)
             yield from _locations(inner, upstreams)
@@ -113,6 +114,8 @@ def _locations(scope: Scope, upstreams: dict[str, Directive]) -> Iterator[Tree]:
 def _location(scope: Scope, upstreams: dict[str, Directive]) -> Tree:
     here = scope[-1]
     modifier, path = (here.args[0], here.args[1]) if len(here.args) > 1 else ("", here.args[0])
+    if here.name != "location":
+        modifier, path = here.name, " ".join(here.args)
     alias = next((each.args[0] for each in here.find("alias") if each.args), None)
     root = _value(scope, "root")
     return {
@@ -134,7 +137,7 @@ def _location(scope: Scope, upstreams: dict[str, Directive]) -> Tree:
         "status_page": any(True for _ in here.find("stub_status")),
         "proxy": _proxy(here, upstreams),
         "proxy_verifies": _switch(scope, "proxy_ssl_verify", default=False),
-        "drops_headers": bool(list(here.find("add_header"))) and bool(_inherited(scope[:-1], "add_header")),
+        "drops_headers": bool(_headers(scope[:-1]).keys() - _headers(scope).keys()),
         "headers": _headers(scope),
         "limits_requests": bool(_inherited(scope, "limit_req")),
         "limits_connections": bool(_inherited(scope, "limit_conn")),
@@ -203,7 +206,9 @@ def _protocols(scope: Scope, version: str | None) -> Any:
 
 def _headers(scope: Scope) -> Tree:
     found: Tree = {}
-    for each in _inherited(scope, "add_header"):
+    merged = _value(scope, "add_header_inherit") == "merge"  # from 1.29.3 on
+    written = [each for block in scope for each in block.find("add_header")] if merged else []
+    for each in written or _inherited(scope, "add_header"):
         if len(each.args) > 1:
             found[each.args[0].lower()] = {"value": each.args[1], "always": "always" in each.args[2:]}
     return found
@@ -269,20 +274,25 @@ def _restricted(scope: Scope) -> bool:
     return denied or basic or asked or certificate or any(True for _ in scope[-1].find("internal"))
 
 
+_PASSES: Final = ("proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass")
+_ENCRYPTED: Final = ("https", "grpcs", "suwsgi")
+
+
 def _proxy(here: Directive, upstreams: dict[str, Directive]) -> Tree | None:
-    target = next((each.args[0] for each in here.find("proxy_pass") if each.args), None)
-    if target is None:
+    passed = next((each for name in _PASSES for each in here.find(name) if each.args), None)
+    if passed is None:
         return None
-    scheme, _sep, rest = target.partition("://")
+    target = passed.args[0]
+    scheme, separator, rest = target.partition("://") if "://" in target else ("", "", target)
     host = rest if rest.startswith("unix:") else rest.partition("/")[0]
-    if "$" in scheme or not _sep:
+    if "$" in scheme or (passed.name == "proxy_pass" and not separator):
         unclear = unreadable("named by a variable")
         return {"to": target[:200], "tls": unclear, "local": unclear}
     servers = [each.args[0] for each in upstreams[host].find("server") if each.args] if host in upstreams else [host]
     local: Any = all(server.lower().startswith(_LOCAL) for server in servers)
     if any("$" in server for server in servers):
         local = unreadable("named by a variable")
-    return {"to": target[:200], "tls": scheme == "https", "local": local}
+    return {"to": target[:200], "tls": scheme in _ENCRYPTED, "local": local}
 
 
 def _wide(path: str | None) -> bool:

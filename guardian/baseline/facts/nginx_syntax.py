@@ -13,15 +13,13 @@ MAX_DEPTH: Final = 30
 _TOKEN: Final = re.compile(
     r"""[ \t\r]+ | (?P<line>\n) | (?P<comment>\#[^\n]*)
     | (?P<double>"(?:[^"\\]|\\.)*")(?=[\s;{)]|\Z) | (?P<single>'(?:[^'\\]|\\.)*')(?=[\s;{)]|\Z)
-    | (?P<mark>[;{}]) | (?P<word>(?:\\.|\$\{[^}]*\}|[^\s;{\\"'}])(?:\\.|\$\{[^}]*\}|[^\s;{\\])*)""",
+    | (?P<mark>[;{}]) | (?P<word>(?:\\.|\$\{\w{1,128}\}|[^\s;{\\"'}])(?:\\.|\$\{\w{1,128}\}|[^\s;{\\])*)""",
     re.VERBOSE | re.DOTALL,
 )
 _LUA: Final = re.compile(
-    r"""--\[(?P<a>=*)\[.*?\](?P=a)\] | --[^\n]* | \[(?P<b>=*)\[.*?\](?P=b)\]
-    | '(?:[^'\\\n]|\\.)*' | "(?:[^"\\\n]|\\.)*" | (?P<brace>[{}])""",
-    re.VERBOSE | re.DOTALL,
+    r"""(?P<long>(?:--)?\[=*\[) | (?P<comment>--) | (?P<quote>["']) | (?P<brace>[{}])""", re.VERBOSE
 )
-"""Comments, strings and braces of Lua: a brace in a string ends no block."""
+"""Where comments, strings and blocks of Lua begin: a brace in a string ends no block."""
 
 
 class SyntaxProblem(Exception):
@@ -80,15 +78,36 @@ class _Tokens:
     _began: int = 1
 
     def raw_block(self) -> None:
-        """Skip what Lua wrote between braces, up to the brace that closes it."""
-        depth = 1
-        for match in _LUA.finditer(self.text, self.at):
-            depth += {"{": 1, "}": -1}.get(match["brace"], 0)
-            if depth == 0:
-                self.line += self.text.count("\n", self.at, match.end())
-                self.at = match.end()
-                return
-        raise self.problem("a block does not close")
+        """Skip what Lua wrote between braces, up to the brace that closes it. Raises SyntaxProblem."""
+        depth, at = 1, self.at
+        while depth and (match := _LUA.search(self.text, at)) is not None:
+            at = match.end()
+            if match["brace"]:
+                depth += 1 if match["brace"] == "{" else -1
+            elif match["comment"]:
+                at = self._behind("\n", at)
+            elif match["long"]:
+                at = self._behind(match["long"].removeprefix("--").replace("[", "]"), at)
+            else:
+                at = self._behind_string(match["quote"], at)
+        if depth:
+            raise self.problem("a block does not close")
+        self.line += self.text.count("\n", self.at, at)
+        self.at = at
+
+    def _behind(self, closing: str, at: int) -> int:
+        end = self.text.find(closing, at)
+        if end < 0:
+            raise self.problem("a block does not close")
+        return end + len(closing)
+
+    def _behind_string(self, quote: str, at: int) -> int:
+        while (end := self.text.find(quote, at)) >= 0:
+            slashes = len(self.text[at:end]) - len(self.text[at:end].rstrip("\\"))
+            at = end + 1
+            if slashes % 2 == 0:
+                return at
+        raise self.problem("a quote does not close")
 
     @property
     def began(self) -> int:

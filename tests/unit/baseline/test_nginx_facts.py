@@ -1,5 +1,6 @@
 """nginx configurations: read as nginx reads them, below any root, and what holds in each server and location."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ def test_words_are_split_as_nginx_splits_them() -> None:
     assert (second.name, second.args, second.line) == ("if", ("($x", "~", '^/a{2}"$', ")"), 3)
     assert third.block is not None
     assert third.block[0].args == ("$v", "it's")
-    lua = parse("location / { content_by_lua_block { s = '}{{' -- }\n if x { y } t = [[}]] } root /w; }", "f")[0].block
+    lua = parse("location / { content_by_lua_block { s = '}\\'{{' -- }\n if x { y } t = [[}]] } root /w; }", "f")[
+        0
+    ].block
     assert lua is not None
     assert [each.name for each in lua] == ["content_by_lua_block", "root"]
 
@@ -117,8 +120,11 @@ def test_where_requests_are_passed_on_to() -> None:
         location /a { proxy_pass http://near; } location /b { proxy_pass http://far/x; }
         location /c { proxy_pass https://x; } location /d { proxy_pass http://$up; } location /e { proxy_pass $all; }
         location /f { proxy_pass http://unix:/run/app.sock; }
+        location /g { if ($x) { proxy_pass http://10.0.0.3; } }
+        location /h { fastcgi_pass 10.0.0.4:9000; } location /i { fastcgi_pass unix:/run/php; }
+        location /j { grpc_pass grpcs://10.0.0.5; }
       } }"""
-    proxies = {each["path"]: each["proxy"] for each in read(text)["servers"][0]["locations"]}
+    proxies = {each["path"]: each["proxy"] for each in read(text)["servers"][0]["locations"] if each["proxy"]}
     told = {path: (proxy["tls"], proxy["local"]) for path, proxy in proxies.items()}
     assert told["/a"] == (False, True)
     assert told["/b"] == (False, False)
@@ -126,6 +132,23 @@ def test_where_requests_are_passed_on_to() -> None:
     assert "$err" in told["/d"][1]
     assert "$err" in told["/e"][0]
     assert told["/f"] == (False, True)
+    assert told["($x)"] == (False, False)
+    assert (told["/h"], told["/i"], told["/j"]) == ((False, False), (False, True), (True, False))
+
+
+def test_headers_that_are_merged_are_not_dropped() -> None:
+    inner = "location / { add_header B 2; add_header_inherit merge; }"
+    found = server(f"add_header A 1; {inner}")["locations"][0]
+    assert (sorted(found["headers"]), found["drops_headers"]) == (["a", "b"], False)
+    assert server("add_header A 1; location / { add_header A 2; }")["locations"][0]["drops_headers"] is False
+
+
+@pytest.mark.parametrize("unit", ["${", "--[[\n", '"', "\\", "${a}", "'a' ", "a{", "location ~ \\${x ", "#\n"])
+def test_no_text_takes_longer_than_its_length_allows(unit: str) -> None:
+    text = unit * ((1 << 18) // len(unit))
+    for whole in (text, f"content_by_lua_block {{ {text}"):
+        with suppress(SyntaxProblem):
+            parse(whole, "f")
 
 
 def test_redirects_made_of_the_decoded_path_are_found_with_their_place() -> None:
