@@ -29,6 +29,9 @@ from guardian.baseline.facts import nginx, redis, tls
 from guardian.baseline.facts.localroot import LocalRoot
 from guardian.baseline.facts.reading import Host
 from guardian.baseline.policy import Library, library
+from guardian.baseline.scan import Asked
+from guardian.baseline.unrecorded import scan_tree
+from guardian.errors import ExitCode
 from guardian.model.secret import Secret
 
 
@@ -304,6 +307,22 @@ def test_what_nginx_refuses_or_reads_otherwise_is_not_believed(site: dict[str, A
     gone = nginx.collect(nginx.Options(f"{site['folder']}/nginx.conf", "/gone/nginx"))
     assert gone["nginx"]["test"] == {"$err": "no such program: nginx"}
     assert "$err" not in gone["nginx"]["servers"][0]
+
+
+def test_services_below_a_root_are_targets_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "etc/nginx").mkdir(parents=True)
+    (tmp_path / "etc/redis").mkdir()
+    (tmp_path / "etc/nginx/nginx.conf").write_text("events {} http { server { listen 80; } }")
+    (tmp_path / "etc/redis/redis.conf").write_text("bind 0.0.0.0\nprotected-mode no\n")
+    scanned = scan_tree(tmp_path, Asked(baselines=("nginx", "redis")))
+    broken = {each.rule: each.target.id for each in scanned.findings if each.status == "fail"}
+    assert broken["GD-NGX-003"] == f"{tmp_path}/nginx"
+    assert broken["GD-RED-002"] == f"{tmp_path}/redis"
+    assert scanned.exit_code == ExitCode.BAD_ANSWER
+    (tmp_path / "etc/nginx/nginx.conf").write_text("http {")
+    blind = scan_tree(tmp_path, Asked(baselines=("nginx",)))
+    assert {each.status for each in blind.findings} == {"unknown"}
+    assert blind.exit_code == ExitCode.COULD_NOT_VERIFY
 
 
 # TLS

@@ -89,7 +89,7 @@ def _read(host: Host, path: str, found: meaning.Written) -> None:
     text = host.text(path)
     if text is None:
         raise Unread(f"no such file: {path}")
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         try:
             included = found.take(line, path, number)
         except (ValueError, IndexError) as error:
@@ -135,7 +135,7 @@ def _users_written(options: Options, written: meaning.Written, config: Tree) -> 
         text = options.host.text(path)
         if text is None:
             raise Unread(f"no such file: {path}")
-        lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        lines = [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
     users = [redis_users.user(line) for line in lines]
     if not any(user["name"] == "default" for user in users):
         users.append(redis_users.default_user(config))
@@ -245,8 +245,8 @@ def _pairs(answer: Any) -> Tree:
 
 def _info(text: str) -> Tree:
     found: Tree = {}
-    for line in text.splitlines():
-        name, colon, value = line.partition(":")
+    for line in text.split("\n"):
+        name, colon, value = line.rstrip("\r").partition(":")
         if colon and not line.startswith("#"):
             found[name] = int(value) if value.isdigit() and len(value) < 19 else value
     return found

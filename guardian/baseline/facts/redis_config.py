@@ -66,6 +66,10 @@ _OLD_NAMES: Final = {"slaveof": "replicaof", "slave-read-only": "replica-read-on
                      "min-slaves-to-write": "min-replicas-to-write"}  # fmt: skip
 
 
+_BLANKS: Final = " \t\r\n"
+_WORD: Final = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|'((?:[^'\\]|\\.)*)'(?=\s|$)|(\S+))""", re.ASCII)
+
+
 @dataclass(slots=True)
 class Written:
     """What configuration files say: the last word for each option, with where it stands, and the lines of users."""
@@ -78,8 +82,10 @@ class Written:
 
     def take(self, line: str, file: str, number: int) -> str | None:
         """Read one line; the pattern of an include is given back. Raises ValueError for what Redis would not read."""
+        if line.lstrip(_BLANKS).startswith("#"):
+            return None  # where quotes need not close
         words = split_words(line)
-        if not words or words[0].startswith("#"):
+        if not words:
             return None
         name = _OLD_NAMES.get(words[0].lower(), words[0].lower())
         rest = words[1:]
@@ -104,7 +110,7 @@ def split_words(line: str) -> list[str]:
     Raises ValueError for quotes that do not close.
     """
     found: list[str] = []
-    for match in re.finditer(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|\'((?:[^\'\\]|\\.)*)\'(?=\s|$)|(\S+))', line.strip()):
+    for match in _WORD.finditer(line.strip(_BLANKS)):
         if match[1] is not None:
             found.append(re.sub(r"\\(x[0-9a-fA-F]{2}|.)", _unescaped, match[1]))
         elif match[2] is not None:

@@ -34,7 +34,8 @@ def test_words_of_a_line() -> None:
 def test_a_file_says_what_differs_and_where(tmp_path: Path) -> None:
     found = below(
         tmp_path,
-        main='# comment\nport 0\nrequirepass "s3cret pw"\nmaxmemory 2gb\nslaveof 10.0.0.1 6379\ninclude more*.conf\n'
+        main='  # prefixed by "-", which it doesn\'t need\n# x\u2028protected-mode no\nport 0\n'
+        'requirepass "s3cret pw"\nmaxmemory 2gb\nslaveof 10.0.0.1 6379\ninclude more*.conf\n'
         'rename-command CONFIG ""\nsave 60 1\nsave 30 2',
         more="bind 10.1.2.3 -::1\nmasterauth s3cret2\nuser app on >s3cret3 ~app:* +@read\n",
     )
