@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from guardian.baseline.scan import Asked
     from guardian.cli.render import Report
 
-FORMATS = ("table", "json", "csv", "html", "ocsf", "oscal", "sarif", "junit")
+FORMATS = ("table", "json", "csv", "html", "xlsx", "ocsf", "oscal", "sarif", "junit")
 """``table`` is for terminals, ``html`` for people with a browser, the rest for programs."""
 
 

@@ -14,6 +14,8 @@ def put(session: Session, form: str, scanned: Scanned, output: Path | None) -> N
     if output is None:
         if not session.quiet:
             render.stream(_pieces(form, scanned))
+    elif form == "xlsx":
+        write_streamed(output, (_workbook(session, scanned),), mode=0o644)
     elif form == "html":
         write_streamed(output, _pieces(form, scanned), mode=0o644)
     else:
@@ -30,3 +32,17 @@ def _pieces(form: str, scanned: Scanned) -> Iterable[bytes]:
     from guardian.baseline.formats.write import encoded
 
     return encoded(form, scanned)
+
+
+def _workbook(session: Session, scanned: Scanned) -> bytes:
+    """The assessor's workbook, with what the log says beside the scan where the scan is in a log."""
+    from guardian.audit.workbook import workbook
+
+    if scanned.entry is None:
+        return workbook(scanned)
+    from guardian.audit.workbook_facts import read
+    from guardian.cli import frame
+    from guardian.cli.sentences import sentence
+
+    with frame.node(session) as node:
+        return workbook(scanned, read(node, "3", sentence))
