@@ -1,6 +1,7 @@
 """What comes in without a rule of its own: by nftables, iptables, ufw or firewalld. Reads only."""
 
 import json
+import os
 import re
 from typing import Any
 
@@ -84,15 +85,21 @@ def _nft(host: Host) -> Tree:
     """None of it where the kernel has no nftables; a host with them and without the program cannot be asked."""
     host.must_live()
     if not host.exists("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"):
-        if "nf_tables " in (host.text("/proc/modules") or ""):
-            raise Unread("no such program: nft")
-        return _nothing()
+        return _without_nft(host)
     said = host.run("nft", "-j", "list", "ruleset")
     if said.code != 0:
         if "not supported" in said.complaint.lower() or "protocol" in said.complaint.lower():
             return _nothing()
         raise Unread("denied: needs root" if "permitted" in said.complaint else f"nft: {said.complaint}"[:200])
     return parse_nft(said.out)
+
+
+def _without_nft(host: Host) -> Tree:
+    """None, where the kernel surely has no nftables loaded: as a module it is not, and it is not built in."""
+    builtin = host.text(f"/lib/modules/{os.uname().release}/modules.builtin", 4 << 20)
+    if builtin is None or "/nf_tables.ko" in builtin or "nf_tables " in (host.text("/proc/modules") or ""):
+        raise Unread("no such program: nft")
+    return _nothing()
 
 
 def _legacy(host: Host) -> Tree:

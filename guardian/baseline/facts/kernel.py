@@ -2,7 +2,7 @@
 
 import re
 
-from guardian.baseline.facts.reading import Host, Tree, attempt, octal
+from guardian.baseline.facts.reading import Host, Tree, Unread, attempt, octal
 from guardian.baseline.facts.text import lines, sections, words
 
 UNNEEDED = (
@@ -171,17 +171,25 @@ def _dumps(host: Host) -> Tree:
 
 
 def _swap(host: Host) -> list[Tree]:
-    """Places of swap in use; ``encrypted`` where they lie on a device mapper's crypt."""
+    """Places of swap in use; ``encrypted`` where all that they lie on is encrypted."""
     host.must_live()
-    found = []
-    for line in (host.text("/proc/swaps") or "").split("\n")[1:]:
-        if line:
-            path = line.split()[0]
-            found.append(
-                {
-                    "path": path,
-                    "memory": "/zram" in path,
-                    "encrypted": path.startswith("/dev/mapper/") or "/dm-" in path,
-                }
-            )
-    return found
+    rows = [line.split() for line in (host.text("/proc/swaps") or "").split("\n")[1:] if line]
+    return [
+        {"path": row[0], "memory": "/zram" in row[0], "encrypted": attempt(_encrypted_swap, host, row[0])}
+        for row in rows
+    ]
+
+
+def _encrypted_swap(host: Host, path: str) -> bool:
+    if not path.startswith("/dev/"):
+        raise Unread("a swap file: what its disk is like is not known")
+    entry = host.stat(path, follow=False)
+    return _encrypted((entry.target if entry and entry.target else path).rsplit("/", 1)[-1], host, 0)
+
+
+def _encrypted(device: str, host: Host, depth: int) -> bool:
+    """Whether a block device is a crypt of the device mapper, or lies on such alone (a volume of such a group)."""
+    if (host.text(f"/sys/block/{device}/dm/uuid", 4096) or "").startswith("CRYPT-"):
+        return True
+    below = host.list(f"/sys/block/{device}/slaves") if depth < 8 else []
+    return bool(below) and all(_encrypted(name, host, depth + 1) for name in below)

@@ -2,7 +2,7 @@
 
 import re
 
-from guardian.baseline.facts.reading import Host, Tree, attempt
+from guardian.baseline.facts.reading import Host, Tree, Unread, attempt
 from guardian.baseline.facts.text import assignments
 
 
@@ -22,12 +22,15 @@ def parse_profiles(text: str) -> Tree:
 def _apparmor(host: Host) -> Tree:
     host.must_live()
     enabled = (host.text("/sys/module/apparmor/parameters/enabled", 64) or "N").strip() == "Y"
-    profiles = (
-        attempt(lambda: parse_profiles(host.text("/sys/kernel/security/apparmor/profiles", 4 << 20) or ""))
-        if enabled
-        else None
-    )
+    profiles = attempt(_profiles, host) if enabled else None
     return {"enabled": enabled, "profiles": profiles}
+
+
+def _profiles(host: Host) -> Tree:
+    text = host.text("/sys/kernel/security/apparmor/profiles", 4 << 20)
+    if text is None:
+        raise Unread("securityfs is not mounted")
+    return parse_profiles(text)
 
 
 def _selinux(host: Host) -> Tree:

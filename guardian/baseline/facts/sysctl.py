@@ -65,6 +65,8 @@ def merge(merged: Tree, text: str) -> None:
         name = dotted(key.strip().removeprefix("-").strip())
         if sign and name:
             merged[name] = typed(" ".join(value.split()))
+        elif name and line.startswith("-"):
+            merged.setdefault(name, None)  # no wild card is to set it
 
 
 def dotted(key: str) -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -129,8 +130,17 @@ def _rpm(host: Host) -> Tree:
         "lists_age_days": attempt(_rpm_age, host),
         "automatic": attempt(_dnf_automatic, host),
         "unsigned": attempt(_yum_unsigned, host),
-        "reboot_required": {"$err": "not known for rpm"},
+        "reboot_required": attempt(_older_kernel, host),
     }
+
+
+def _older_kernel(host: Host) -> bool:
+    """Whether a newer kernel is installed than runs."""
+    host.must_live()
+    running, there = os.uname().release, host.list("/lib/modules")
+    if running not in there:
+        raise Unread("the running kernel is not installed here")
+    return any(newer(name, running) for name in there if host.exists(f"/lib/modules/{name}/modules.dep"))
 
 
 def _advisories(host: Host) -> list[Tree]:
