@@ -23,7 +23,7 @@ Made from `exporters/guardian_exporters` by `python -m guardian_exporters.refere
   所有告警都应以 `guardian_plan_enabled == 1` 为前提，机群还应以 `guardian_host_expected == 1` 为前提。
 - `kind` of a plan and verdicts are as in `guardian agent status`; exit codes as in `guardian --help`; `reason` holds
   the codes that `--json` shows.
-- Never a label: snapshot ids, paths, texts of errors, secrets. 标签中不含快照号、路径、错误文本、口令。
+- Never a label: snapshot ids, paths, texts of errors, secrets. 标签中不含快照号、路径、错误文本、密码。
 
 **Host** · 主机: series on the own page of a reference host. A host says nothing of its tenant, region or name there:
 Prometheus adds `tenant`, `region`, `host` and `network` by service discovery (`/sd`).

@@ -294,6 +294,7 @@ class _View:
                 lock_until=stored.lock_until,
                 immutable=stored.immutable,
                 promised=stored.promised,
+                quota_bytes=repository.spec.quota,
                 reasons=(*stored.found, *stored.maintained),
                 custody=self._custody(repository.key, stored) if self.sight.facts.intact else None,
             )

@@ -54,6 +54,37 @@ def format_duration(value: timedelta) -> str:
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
+_SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50}
+
+
+def parse_size(text: object) -> int:
+    """``500GiB`` or ``2TiB`` as bytes.
+
+    Raises ValueError for anything else, zero included.
+    """
+    if isinstance(text, int) and not isinstance(text, bool) and text > 0:
+        return text
+    if isinstance(text, str) and text.isascii() and text[:-3].isdigit() and len(text) < 12:
+        size = int(text[:-3]) * _SIZES.get(text[-3:], 0)
+        if size:
+            return size
+    raise ValueError("not a size: write a whole number and a unit, such as 500GiB or 2TiB")
+
+
+def format_size(size: int) -> str:
+    """The shortest form that :func:`parse_size` reads back, for what is whole KiB."""
+    unit = next((u for u in reversed(_SIZES) if size % _SIZES[u] == 0), "KiB")
+    return f"{max(1, size // _SIZES[unit])}{unit}"
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,8}[KMGTP]iB$", "examples": ["500GiB", "2TiB"]}),
+]
+"""A positive number of bytes such as ``2TiB``."""
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
-from guardian.model.border import Duration, Id, Written
+from guardian.model.border import Duration, Id, Size, Written
 from guardian.model.estate import LocalText, Objectives
 
 SecretRef = Annotated[str, StringConstraints(pattern=r"^(file|env|systemd|command):.+$")]
@@ -156,6 +156,7 @@ class RepositorySpec(Written):
     limit_upload: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
     limit_download: Annotated[int, Field(ge=1)] | None = Field(None, description="KiB per second")
     connections: Annotated[int, Field(ge=1, le=256)] | None = None
+    quota: Size | None = Field(None, description="how much it may grow to, such as 2TiB; metrics and alerts go by it")
     maintain: str = Field("weekly", description="when retention is applied and space is freed")
     posture: str = Field("daily", description="when the storage's own set-up is looked at and tried")
     maintenance_credentials: SecretRef | None = Field(

@@ -19,7 +19,9 @@ from guardian.agent.trace import left_out, trace
 from guardian.cli import agent_table
 from guardian.clock import rfc3339
 from guardian.config.load import load
+from guardian.errors import ConfigError
 from guardian.ledger.store import Log
+from guardian.model.border import format_size
 from guardian.model.evidence import RepositoryPosture
 from guardian.model.finding import BaselineResult, KindResult, ScanResult, TargetRef, TargetResult
 from guardian.model.job import JobResult, SlotEnd, Task, TaskRecord
@@ -400,3 +402,16 @@ def test_locks_are_those_that_the_newest_job_saw(see: See, protected: datetime, 
     main, offsite = see(protected, records=records).repositories
     assert (main.locks, main.oldest_lock) == (1, rfc3339(oldest))
     assert (offsite.locks, offsite.oldest_lock) == (None, None), "nobody looked there"
+
+
+@pytest.mark.parametrize(("written", "size"), [("2TiB", 2 << 40), ("500GiB", 500 << 30), ("1KiB", 1024)])
+def test_how_much_a_repository_may_grow_to(written: str, size: int, see: See, protected: datetime) -> None:
+    found = see(protected, change=("main: {url: /backup/main}", f"main: {{url: /backup/main, quota: {written}}}"))
+    assert [one.quota_bytes for one in found.repositories] == [size, None]
+    assert format_size(size) == written
+
+
+@pytest.mark.parametrize("written", ["0GiB", "2TB", "2", "-1GiB", "1.5TiB", "TiB", "999999999GiB", "yes"])
+def test_what_is_no_size_is_refused(written: str, see: See, protected: datetime) -> None:
+    with pytest.raises(ConfigError):
+        see(protected, change=("main: {url: /backup/main}", f"main: {{url: /backup/main, quota: '{written}'}}"))
