@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from guardian.cli.advice import advice
 from guardian.cli.render import visible
 from guardian.cli.sentences import sentence
 from guardian.errors import ExitCode, GuardianError
@@ -41,7 +42,11 @@ def reasons_document(reasons: Iterable[Reason], error: GuardianError | None = No
     A reason that only repeats the code of ``error`` has no figures of its own: the error's message is its sentence.
     """
     return [
-        {**r.model_dump(mode="json"), "text": error.message if error and r.code == error.code else sentence(r)}
+        {
+            **r.model_dump(mode="json"),
+            "text": error.message if error and r.code == error.code else sentence(r),
+            **({"hint": said} if (said := advice(r)) else {}),
+        }
         for r in reasons
     ]
 
@@ -52,16 +57,26 @@ def error_document(error: GuardianError) -> dict[str, Any]:
 
 
 def reason_lines(reasons: Iterable[Reason], error: GuardianError | None = None) -> list[str]:
-    """Reasons for people, one indented line each; then the error and its hint.
+    """Reasons for people, one indented line each, a hint after the last that it is for; then the error and its hint.
 
     What stands in the log of an error is its bare code: the error itself says it better, and is said once.
     """
-    lines = [f"  {mark(r)} {sentence(r)}" for r in reasons if error is None or r.code != error.code]
+    told = [r for r in reasons if error is None or r.code != error.code]
+    last = {said: number for number, r in enumerate(told) if (said := advice(r))}
+    lines = []
+    for number, r in enumerate(told):
+        lines.append(f"  {mark(r)} {sentence(r)}")
+        if (said := advice(r)) and last[said] == number:
+            lines.append(_hint(said))
     if error is not None:
         lines.append(f"  ! {visible(error.message)}")
         if error.hint:
-            lines.append("    " + _("hint: {hint}").format(hint=visible(error.hint)))
+            lines.append(_hint(error.hint))
     return lines
+
+
+def _hint(text: str) -> str:
+    return "    " + _("hint: {hint}").format(hint=visible(text))
 
 
 def mark(reason: Reason) -> str:
