@@ -182,7 +182,7 @@ def test_a_postgresql_that_is_as_it_should_not_be(postgres: Any, good: Any) -> N
         "create role boss superuser login", "create role maker login createrole createdb bypassrls",
         f'create database "{odd}"',
         "select pg_create_physical_replication_slot('forgotten', true)",
-        "grant connect on database postgres to public",
+        "grant connect on database postgres to public", "alter role maker set log_statement = none",
     )  # fmt: skip
     postgres.sql(
         "grant create on schema public to public",
@@ -304,7 +304,8 @@ def test_a_mariadb_that_is_as_it_should_not_be() -> None:
         server.sql(
             "create user ''@'%'; create user app@'%' identified by 'x'; create database test;"
             "grant super on *.* to app@'%';"
-            "grant update on mysql.* to app@'%' with grant option;"
+            "grant update on mysql.* to app@'%' with grant option; create role dba; grant super on *.* to dba;"
+            "create user quiet@'10.%' identified by 'x'; grant dba to quiet@'10.%';"
             f"create user {quoted(ODD)}@localhost identified via unix_socket or mysql_native_password using '';"
         )
         facts = mysql.collect(mysql.Options(Secret(server.dsn)))
@@ -318,6 +319,7 @@ def test_a_mariadb_that_is_as_it_should_not_be() -> None:
     assert of(found, "not_applicable") == {"GD-MY-029"}
     assert of(found, "unknown") == set()
     assert {f"{ODD}@localhost"} <= {user["name"] for user in facts["my"]["users"] if user["proof"] == "empty"}
+    assert {u["name"]: u["administers"] for u in facts["my"]["users"]}["quiet@10.%"] is True
     assert limited["my"]["users"] == {"$err": "too large: more than 3 rows"}
     assert set(verdicts("mysql", limited).values()) <= {"unknown", "pass", "fail", "not_applicable"}
     assert verdicts("mysql", limited)["GD-MY-001"] == "unknown"

@@ -53,7 +53,7 @@ def _server(asker: "_Asker") -> Tree:
     reader = asker.many(asking.READER)[0]
     version = asking.version(str(reader["version"]), str(reader["comment"]))
     dialect = asking.MARIADB if version["vendor"] == "mariadb" else asking.MYSQL
-    users = attempt(lambda: [_user(row) for row in asker.many(dialect.users)])
+    users = attempt(_users, asker, dialect)
     return {
         "version": version,
         "connection": attempt(lambda: _connection(asker.many(dialect.status), str(reader["host"] or ""))),
@@ -63,6 +63,19 @@ def _server(asker: "_Asker") -> Tree:
         "plugins": attempt(lambda: asker.many(asking.PLUGINS)),
         "databases": _databases(asker, users, str(reader["user"])),
     }
+
+
+def _users(asker: "_Asker", dialect: asking.Dialect) -> list[Tree]:
+    """Every account, with what it holds by roles. One that may hold more than can be seen says so."""
+    users = [_user(row) for row in asker.many(dialect.users)]
+    try:
+        dynamic = asker.many(dialect.dynamic) if dialect.dynamic else []
+        asking.with_grants(users, dynamic, asker.many(dialect.roles))
+    except Unread as error:
+        for user in users:
+            user["roles"] = unreadable(error.reason)
+            user["administers"] = user["administers"] or unreadable(error.reason)
+    return users
 
 
 def _user(row: Tree) -> Tree:

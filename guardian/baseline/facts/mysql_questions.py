@@ -29,6 +29,9 @@ ADMINISTRATION: Final = frozenset(
     {"SUPER", "FILE", "PROCESS", "SHUTDOWN", "RELOAD", "CREATE_USER", "GRANT", "CREATE_TABLESPACE"}
 )
 """Privileges that reach beyond data."""
+_BITS: Final = {30: "SET_USER", 31: "FEDERATED_ADMIN", 32: "CONNECTION_ADMIN", 33: "READ_ONLY_ADMIN",
+                34: "REPL_SLAVE_ADMIN", 35: "REPL_MASTER_ADMIN", 36: "BINLOG_ADMIN"}  # fmt: skip
+"""What MariaDB took out of SUPER: it is in ``access`` of ``mysql.global_priv`` alone, by number of its bit."""
 
 
 def _held(privileges: Iterable[str], table: str) -> str:
@@ -61,6 +64,9 @@ class Dialect:
     variables: str
     status: str
     users: str
+    roles: str
+    dynamic: str = ""
+    """Privileges that are in no column of ``mysql.user``."""
 
 
 MARIADB: Final = Dialect(
@@ -70,6 +76,8 @@ MARIADB: Final = Dialect(
     users=f"""'user', u.User, 'host', u.Host, 'role', u.is_role = 'Y', 'tls', u.ssl_type <> '',
   'privileges', {_held(PRIVILEGES, "u")}, 'expired', u.password_expired = 'Y', 'raw', {_KINDS}
 from mysql.user u join mysql.global_priv g on g.User = u.User and g.Host = u.Host order by u.User, u.Host""",
+    roles="""'user', r.User, 'host', r.Host, 'role', r.Role, 'role_host', ''
+from mysql.roles_mapping r""",
 )
 MYSQL: Final = Dialect(
     variables="'name', VARIABLE_NAME, 'value', VARIABLE_VALUE\nfrom performance_schema.global_variables",
@@ -81,6 +89,10 @@ MYSQL: Final = Dialect(
     when u.authentication_string like '%THISISNOTAVALIDPASSWORD%' then 'invalid' else 'set' end,
   'lifetime', u.password_lifetime
 from mysql.user u order by u.User, u.Host""",
+    roles="""'user', r.TO_USER, 'host', r.TO_HOST, 'role', r.FROM_USER, 'role_host', r.FROM_HOST
+from mysql.role_edges r""",
+    dynamic="""'user', g.USER, 'host', g.HOST, 'privilege', g.PRIV
+from mysql.global_grants g""",
 )
 
 _TELLING: Final = ("wsrep_sst_auth", "wsrep_provider_options", "init_connect", "init_file", "init_slave")
@@ -134,6 +146,9 @@ def user(row: Mapping[str, Any]) -> Tree:
     locked = bool(row["role"]) or bool(row.get("locked")) or bool(_raw(row).get("account_locked"))
     kinds = [kind for _plugin, kind in ways]
     order = ("empty", "set", "elsewhere", "socket", "locked")
+    bits = int(_raw(row).get("access") or 0)
+    privileges = [word for word in str(row["privileges"]).split(",") if word]
+    privileges += [name for bit, name in _BITS.items() if bits >> bit & 1]
     return {
         "name": f"{row['user']}@{host}",
         "user": row["user"],
@@ -148,9 +163,40 @@ def user(row: Mapping[str, Any]) -> Tree:
         "expired": bool(row["expired"]),
         "tls": bool(row["tls"]),
         "lifetime": row.get("lifetime", _raw(row).get("password_lifetime")),
-        "privileges": [word for word in str(row["privileges"]).split(",") if word],
-        "administers": bool(ADMINISTRATION & set(str(row["privileges"]).split(","))),
+        "roles": [],
+        "privileges": privileges,
+        "administers": _administers(privileges),
     }
+
+
+def _administers(privileges: Iterable[str]) -> bool:
+    return any(word in ADMINISTRATION or word.endswith("_ADMIN") or word.startswith("SET_") for word in privileges)
+
+
+Account = tuple[str, str]
+
+
+def with_grants(users: list[Tree], dynamic: Iterable[Mapping[str, Any]], roles: Iterable[Mapping[str, Any]]) -> None:
+    """Add to each of ``users`` what is kept elsewhere, and what comes by roles, however many lie in between."""
+    by_account: dict[Account, Tree] = {(user["user"], user["host"]): user for user in users}
+    for row in dynamic:
+        if holder := by_account.get((str(row["user"]), str(row["host"]))):
+            holder["privileges"].append(str(row["privilege"]))
+            holder["administers"] = _administers(holder["privileges"])
+    steps: dict[Account, list[Account]] = {}
+    for row in roles:
+        steps.setdefault((str(row["user"]), str(row["host"])), []).append((str(row["role"]), str(row["role_host"])))
+    own = {account: bool(user["administers"]) for account, user in by_account.items()}
+    for account, user in by_account.items():
+        reached: dict[Account, None] = {}
+        waiting = [account, ("PUBLIC", "")]  # everybody is in PUBLIC, where there is one
+        while waiting:
+            at = waiting.pop()
+            if at not in reached:
+                reached[at] = None
+                waiting += steps.get(at, [])
+        user["roles"] = sorted(name for name, host in reached if (name, host) in by_account and (name, host) != account)
+        user["administers"] = any(own.get(each, False) for each in reached)
 
 
 def _raw(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -76,6 +76,7 @@ def _server(asker: "_Asker", reader: Tree) -> Tree:
         "roles": roles,
         "superusers": roles if is_err(roles) else asking.superusers(roles),
         "logins": attempt(lambda: _logins(asker, allowed=bool(reader["reads_passwords"]))),
+        "overrides": attempt(lambda: asker.many(asking.OVERRIDES)),
         "archiver": attempt(lambda: asker.one(asking.ARCHIVER)),
         "standbys": standbys if counts else unreadable("denied: needs pg_read_all_stats"),
         "slots": attempt(lambda: asker.many(asking.SLOTS)),

@@ -5,6 +5,7 @@ never leave the server; it is asked for their kind.
 https://www.postgresql.org/docs/current/views.html
 """
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -59,6 +60,11 @@ STANDBYS: Final = """
 select application_name as name, client_addr is not null as network, state, sync_state,
   (select ssl from pg_stat_ssl s where s.pid = r.pid) as ssl from pg_stat_replication r order by 1"""
 SLOTS: Final = "select slot_name as name, slot_type as type, active, wal_status from pg_replication_slots order by 1"
+
+OVERRIDES: Final = """
+select coalesce(d.datname, 'all') as database, coalesce(pg_get_userbyid(nullif(s.setrole, 0)), 'all') as role,
+  split_part(unnest(s.setconfig), '=', 1) as setting
+from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase order by 1, 2, 3"""
 
 _OURS: Final = "n.nspname <> 'information_schema' and n.nspname not like 'pg\\_%'"
 _BROUGHT: Final = """exists (select 1 from pg_depend e where e.objid = {0}.oid and e.deptype = 'e'
@@ -171,14 +177,23 @@ def hba(rows: Iterable[Mapping[str, Any]]) -> list[Tree]:
                 "users": row["user_name"] or [],
                 "address": row["address"],
                 "netmask": row["netmask"],
-                "loopback": row["address"] in ("127.0.0.1", "::1", "samehost", "localhost"),
-                "everywhere": row["address"] == "all" or row["netmask"] in ("0.0.0.0", "::"),  # noqa: S104
+                **_reach(row["address"], row["netmask"]),
                 "method": row["auth_method"],
                 "options": [_discreet(option) for option in row["options"] or []],
                 "error": str(row["error"])[:200] if row["error"] else None,
             }
         )
     return found
+
+
+def _reach(address: str | None, netmask: str | None) -> Tree:
+    """Whether only the server itself is meant, or so much of the Internet that it may as well be all of it."""
+    if netmask is None:
+        return {"loopback": address in ("samehost", "localhost"), "everywhere": address == "all"}
+    mask = ipaddress.ip_address(netmask)
+    bits = int(mask).bit_count()
+    own = ipaddress.ip_network(f"{address}/{bits}", strict=False)
+    return {"loopback": own.is_loopback, "everywhere": bits < (8 if mask.version == 4 else 16)}
 
 
 def _discreet(option: str) -> str:

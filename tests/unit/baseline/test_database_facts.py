@@ -38,6 +38,9 @@ def test_settings_that_are_hidden_from_a_role_are_unreadable_and_not_absent() ->
     assert "shared_preload_libraries" not in values
 
 
+FULL = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+
+
 def line(**more: Any) -> dict[str, Any]:
     return {"line_number": 1, "type": "host", "database": ["all"], "user_name": ["all"], "address": None,
             "netmask": None, "auth_method": "ldap", "options": None, "error": None, **more}  # fmt: skip
@@ -46,7 +49,7 @@ def line(**more: Any) -> dict[str, Any]:
 def test_lines_of_hba_say_whom_they_let_in() -> None:
     secret = line(options=["ldapserver=x", "ldapbindpasswd=s3cret", "radiussecrets=s3cret", "clientcert"])
     found = pg.hba(
-        [secret, line(address="all"), line(address="0.0.0.0", netmask="0.0.0.0"), line(address="::1"),
+        [secret, line(address="all"), line(address="0.0.0.0", netmask="0.0.0.0"), line(address="::1", netmask=FULL),
          line(type="local"), line(type=None, database=None, user_name=None, auth_method=None, error="bad " * 100)]
     )  # fmt: skip
     assert "s3cret" not in json.dumps(found)
@@ -54,6 +57,24 @@ def test_lines_of_hba_say_whom_they_let_in() -> None:
     assert [each["everywhere"] for each in found] == [False, True, True, False, False, False]
     assert [each["network"] for each in found] == [True, True, True, True, False, False]
     assert (found[3]["loopback"], len(found[5]["error"])) == (True, 200)
+
+
+@pytest.mark.parametrize(
+    ("address", "netmask", "loopback", "everywhere"),
+    [
+        ("127.0.0.1", "255.255.255.255", True, False),
+        ("127.0.0.0", "255.0.0.0", True, False),
+        ("127.0.0.1", "0.0.0.0", False, True),
+        ("128.0.0.0", "128.0.0.0", False, True),
+        ("10.0.0.0", "255.0.0.0", False, False),
+        ("::", "::", False, True),
+        ("samehost", None, True, False),
+        ("samenet", None, False, False),
+    ],
+)
+def test_how_far_a_line_reaches(address: str, netmask: str | None, loopback: bool, everywhere: bool) -> None:
+    (found,) = pg.hba([line(address=address, netmask=netmask)])
+    assert (found["loopback"], found["everywhere"]) == (loopback, everywhere)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +130,19 @@ def test_accounts_of_mysql_itself() -> None:
     assert account(plugin="x", password="", locked=1)["proof"] == "locked"
     assert account(plugin="auth_socket", password="", host="localhost")["local"] is True
     assert account(role=1, host="", raw={})["anywhere"] is False
+
+
+def test_privileges_come_by_roles_too_and_by_what_is_no_column() -> None:
+    users = [account(user="u", host="h"), account(user="inner", host="", role=1, raw={"access": 1 << 30}),
+             account(user="outer", host="", role=1, raw={}), account(user="none", host="h")]  # fmt: skip
+    roles = [
+        {"user": "u", "host": "h", "role": "outer", "role_host": ""},
+        {"user": "outer", "host": "", "role": "inner", "role_host": ""},
+        {"user": "inner", "host": "", "role": "outer", "role_host": ""},  # round and round
+    ]
+    my.with_grants(users, [{"user": "none", "host": "h", "privilege": "BACKUP"}], roles)
+    assert [(user["administers"], user["roles"]) for user in users] == [
+        (True, ["inner", "outer"]), (True, ["outer"]), (True, ["inner"]), (False, []),
+    ]  # fmt: skip
+    my.with_grants(users, [{"user": "none", "host": "h", "privilege": "BINLOG_ADMIN"}], roles)
+    assert users[3]["administers"] is True
