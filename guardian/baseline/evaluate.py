@@ -81,10 +81,9 @@ def ready(rule: Rule, family: str, target: TargetKind, tightened: Mapping[str, J
                 _("To live with less, write a waiver: it has an owner, an approver and an end."),
             )
         params[name] = value
-    names = frozenset(params)
     try:
-        applies = question(rule.applies, names) if rule.applies is not None else None
-        check = question(rule.check, names) if rule.check is not None else None
+        applies = question(rule.applies, params) if rule.applies is not None else None
+        check = question(rule.check, params) if rule.check is not None else None
     except ConfigError as error:
         raise ConfigError(f"{rule.id}: {error}", error.hint) from error
     return Ready(rule, family, target, params, applies, check)

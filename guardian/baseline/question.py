@@ -1,6 +1,5 @@
 """A check made ready to be asked of any number of trees of facts: closures, so that asking costs microseconds."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,23 +49,28 @@ Inner = tuple[Mapping[str, Json], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A check in two forms that agree: ``truth`` alone, for every item of a list, and with its grounds."""
+    """A check in two forms that agree: ``truth`` alone, for every item of a list, and with its grounds.
+
+    ``sieve``, where there is one, is a step and a test of the text there: where that fails, the check is false. What a
+    rule means of a long list is mostly told by a name.
+    """
 
     truth: Callable[[Json, Inner], Truth]
     ask: Callable[[Asked], Answer]
+    sieve: tuple[str, Callable[[str], bool]] | None = None
 
 
-def question(check: Check, parameters: frozenset[str]) -> Question:
-    """``check`` ready to be asked. Raises ConfigError for CEL that is not allowed."""
+def question(check: Check, params: Mapping[str, Json]) -> Question:
+    """``check`` ready to be asked, with the parameters that hold. Raises ConfigError for CEL that is not allowed."""
     match check.form:
         case "path":
-            return _assertion(check)
+            return _assertion(check, params)
         case "cel":
-            return _cel(check, parameters)
+            return _cel(check, params)
         case "every" | "some":
-            return _items(check, parameters)
+            return _items(check, params)
         case form:
-            return _joined(form, [question(part, parameters) for part in check.parts()])
+            return _joined(form, [question(part, params) for part in check.parts()])
 
 
 def _joined(form: str, parts: list[Question]) -> Question:
@@ -90,34 +94,39 @@ def _joined(form: str, parts: list[Question]) -> Question:
         turned = tuple(leaf._replace(truth=negated(leaf.truth), op=f"not {leaf.op}") for leaf in leaves)
         return Answer(negated(either(truths)), turned)
 
-    return Question(truth, ask)
+    sieve = next((part.sieve for part in parts if part.sieve), None) if form == "all" else None
+    return Question(truth, ask, sieve)
 
 
-def _assertion(check: Check) -> Question:
-    path, op, value, shown = check.path or (), check.op or "==", check.value, shown_path(check.path or ())
-    parameter = value[1:] if isinstance(value, str) and re.match(r"\$[a-z]", value) else None
-    if isinstance(value, str) and value.startswith("$$"):
-        value = value[1:]
+def _assertion(check: Check, params: Mapping[str, Json]) -> Question:
+    path, op, shown = check.path or (), check.op or "==", shown_path(check.path or ())
+    value = bound(check.value, params)
     fact_of = _reader(check)
 
     def truth(tree: Json, inner: Inner) -> Truth:
         fact = fact_of(tree)
         if fact is ABSENT or isinstance(fact, Unreadable):
             return None
-        return compare(op, fact, value if parameter is None else inner[0][parameter], inner[1])[0]
+        return compare(op, fact, value, inner[1])[0]
 
     def ask(asked: Asked) -> Answer:
-        expected = asked.params[parameter] if parameter is not None else value
         fact = fact_of(asked.tree)
         if isinstance(fact, Absent):
-            return Answer(None, (Leaf(shown, op, expected, None, None, "not among the facts"),))
+            return Answer(None, (Leaf(shown, op, value, None, None, "not among the facts"),))
         if isinstance(fact, Unreadable):
-            return Answer(None, (Leaf(shown, op, expected, None, None, fact.why),))
-        found, why = compare(op, fact, expected, asked.at)
-        return Answer(found, (Leaf(shown, op, expected, fact, found, why),))
+            return Answer(None, (Leaf(shown, op, value, None, None, fact.why),))
+        found, why = compare(op, fact, value, asked.at)
+        return Answer(found, (Leaf(shown, op, value, fact, found, why),))
 
-    holds = text_test(op, value) if parameter is None and len(path) == 1 else None
-    return Question(truth if holds is None else _quick(path[0], holds, truth), ask)
+    holds = text_test(op, value) if len(path) == 1 else None
+    return Question(truth, ask) if holds is None else Question(_quick(path[0], holds, truth), ask, (path[0], holds))
+
+
+def bound(value: Json, params: Mapping[str, Json]) -> Json:
+    """``$name`` as the parameter it names, ``$$text`` as the text ``$text``, everything else as it is."""
+    if isinstance(value, str) and value.startswith("$"):
+        return value[1:] if value.startswith("$$") else params.get(value[1:], value)
+    return value
 
 
 def _reader(check: Check) -> Callable[[Json], Json | Unreadable | Absent]:
@@ -150,8 +159,8 @@ def _quick(
     return quick
 
 
-def _cel(check: Check, parameters: frozenset[str]) -> Question:
-    program = cel.program(check, parameters)
+def _cel(check: Check, params: Mapping[str, Json]) -> Question:
+    program = cel.program(check, frozenset(params))
     bound = tuple(check.with_.items())
     source = check.cel or ""
 
@@ -174,10 +183,10 @@ def _cel(check: Check, parameters: frozenset[str]) -> Question:
     return Question(lambda tree, inner: ask(Asked(tree, *inner)).truth, ask)
 
 
-def _items(check: Check, parameters: frozenset[str]) -> Question:
+def _items(check: Check, params: Mapping[str, Json]) -> Question:
     path = (check.every if check.form == "every" else check.some) or ()
-    inner = question(check.check, parameters) if check.check is not None else _NOTHING
-    where = question(check.where, parameters) if check.where is not None else None
+    inner = question(check.check, params) if check.check is not None else _NOTHING
+    where = question(check.where, params) if check.where is not None else None
     form, has_absent, absent = check.form, check.has_absent, check.absent
     quantifier = _Quantifier(shown_path(path), form == "every", inner, where, check.name)
 
@@ -222,7 +231,7 @@ class _Quantifier:
 
     def truth(self, found: Json, inside: Inner) -> Truth:
         """Without the grounds."""
-        truths = (self._one(item, inside) for item in _entries(found))
+        truths = (self._one(item, inside) for _index, item in self._meant(found))
         return both(truths) if self.every else either(truths)
 
     def over(self, found: Json, asked: Asked) -> Answer:
@@ -230,7 +239,7 @@ class _Quantifier:
         inside = (asked.params, asked.at)
         truths: list[Truth] = []
         deciding: list[tuple[Truth, int, Json]] = []
-        for index, item in enumerate(_entries(found)):
+        for index, item in self._meant(found):
             truth = self._one(item, inside)
             truths.append(truth)
             if truth is None or truth is not self.every:
@@ -242,6 +251,26 @@ class _Quantifier:
                 leaves += self._grounds(item, index, truth, asked)
         summary = Leaf(self.shown, "every" if self.every else "some", None, _tally(truths), whole, _why(whole, leaves))
         return Answer(whole, (summary, *leaves[:MAX_NAMED]))
+
+    def _meant(self, found: Json) -> Iterator[tuple[int, Json]]:
+        """The items that ``where`` may mean: those of which a name tells otherwise are left out."""
+        sieve = self.where.sieve if self.where is not None else None
+        if sieve is None:
+            yield from enumerate(_entries(found))
+            return
+        step, holds = sieve
+        if isinstance(found, dict):
+            named = step == "key"
+            for index, (key, value) in enumerate(found.items()):
+                if not named or holds(key):
+                    yield index, {"key": key, "value": value}
+            return
+        for index, item in enumerate(found):
+            if type(item) is dict:
+                name = item.get(step)
+                if type(name) is str and not holds(name) and ERR not in item:
+                    continue
+            yield index, item
 
     def _one(self, item: Json, inside: Inner) -> Truth:
         meant = True if self.where is None else self.where.truth(item, inside)
