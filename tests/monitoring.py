@@ -6,7 +6,7 @@ stops what a test starts::
     page = monitoring.Page(text)                         # something to scrape; page.text may be set anew
     told = monitoring.Receiver()                         # a webhook: told.notifications, told.wait(...)
     am = monitoring.Alertmanager.start(folder, told.configuration())
-    prom = monitoring.Prometheus.start(folder, scrape={"guardian-agent": page.address}, alertmanager=am)
+    prom = monitoring.Prometheus.start(folder, scrape={"guardian-agents": page.address}, alertmanager=am)
     prom.wait("guardian:plan_active")                    # until a query has an answer
     prom.query("guardian:rpo_used_ratio", at=…)
 
@@ -76,9 +76,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The page, whatever is asked for."""
+        self.server.page.asked.append(self.path)
         body = self.server.page.text.encode()
         self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        kind = "application/json" if self.server.page.text.startswith(("[", "{")) else "text/plain; version=0.0.4"
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.end_headers()
         self.wfile.write(body)
 
@@ -103,6 +105,7 @@ class Page:
 
     def __init__(self, text: str = "") -> None:
         self.text = text
+        self.asked: list[str] = []
         self.notifications: list[dict[str, Any]] = []
         self.changed = threading.Condition()
         self._server = _Served(("127.0.0.1", 0), _Handler)

@@ -28,7 +28,7 @@ def test_a_fault_on_a_page_reaches_whoever_is_told_and_its_end_too(monitoring: M
     broken = hosts.source(missing=3, reasons=(reason("drill-says-no"),))
     scraped, told = monitoring.Page(page(sources=(broken,))), monitoring.Receiver()
     alertmanager = monitoring.Alertmanager.start(tmp_path, told.configuration())
-    where = {"guardian-agent": [{"targets": [scraped.address], "labels": LABELS}]}
+    where = {"guardian-agents": [{"targets": [scraped.address], "labels": LABELS}]}
     prometheus = monitoring.Prometheus.start(tmp_path, where, alertmanager)
     alert = told.wait("GuardianSnapshotsDeleted")
     names = {name: value for name, value in alert["labels"].items() if name not in LABELS}
