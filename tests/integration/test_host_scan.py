@@ -217,3 +217,47 @@ def test_a_refused_question_on_this_machine_makes_no_verdict_but_unknown(facts: 
             if now not in ("unknown", before[rule])
         ]
     assert wrong == []
+
+
+LIARS = {
+    "silent": "exit 0", "failing": "echo 'Operation not permitted' >&2; exit 1", "noisy": "head -c 6000000 /dev/zero",
+    "garbled": "printf '\\377\\000{\\n]] enabled\\n'; exit 0", "killed": "kill -9 $$",
+}  # fmt: skip
+ASKED = (
+    "sshd",
+    "nft",
+    "iptables",
+    "iptables-legacy",
+    "ip6tables",
+    "ip6tables-legacy",
+    "auditctl",
+    "systemctl",
+    "rpm",
+    "dnf",
+)
+LIED_TO = """
+import json, sys
+from guardian.baseline.facts.host import COLLECTORS, collect
+from guardian.baseline.facts.localroot import LocalRoot
+from guardian.baseline.facts.reading import Host
+chosen = tuple(one for one in COLLECTORS if one.name in ("sshd", "services", "audit", "firewall", "packages"))
+json.dump(collect(Host(LocalRoot()), chosen)[0], sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("how", LIARS)
+def test_a_program_that_says_nothing_useful_is_no_good_news(facts: Any, how: str, tmp_path: Path) -> None:
+    for name in ASKED:
+        (tmp_path / name).write_text(f"#!/bin/sh\n{LIARS[how]}\n")
+        (tmp_path / name).chmod(0o755)
+    lied = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    ran = subprocess.run([sys.executable, "-c", LIED_TO], capture_output=True, text=True, check=True, env=lied)
+    theirs = {**facts, **json.loads(ran.stdout)}
+    at = datetime.now(UTC)
+    changed = {}
+    for rule in library().chosen(["mlps-l3-host"]).of("host"):
+        before, after = rule.judge(facts, at).status, rule.judge(theirs, at).status
+        if after not in ("unknown", before):
+            changed[rule.rule.id] = (before, after)
+    # Where nobody could be asked before either, nothing may become known.
+    assert changed == {}

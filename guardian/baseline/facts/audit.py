@@ -98,13 +98,18 @@ def _field_watch(word: list[str]) -> Tree | None:
 
 
 def _loaded(host: Host) -> Tree:
-    return parse_rules(host.ask("auditctl", "-l").replace("No rules", ""))
+    said = host.ask("auditctl", "-l")
+    if not said.strip():
+        raise Unread("auditctl -l said nothing")  # without rules it says so
+    return parse_rules(said.replace("No rules", ""))
 
 
-def _enabled(host: Host) -> int | None:
+def _enabled(host: Host) -> int:
     """0 off, 1 on, 2 locked until the next start."""
     match = re.search(r"^enabled\s+([0-9])", host.ask("auditctl", "-s"), re.MULTILINE)
-    return int(match[1]) if match else None
+    if match is None:
+        raise Unread("auditctl -s said nothing of it")
+    return int(match[1])
 
 
 def _running(host: Host) -> bool:

@@ -114,6 +114,8 @@ def _legacy(host: Host) -> Tree:
             continue
         legacy = f"{program}-legacy"
         said = host.ask(legacy if host.exists(f"/usr/sbin/{legacy}") else program, "-S")
+        if "-P INPUT" not in said:
+            raise Unread(f"{program} -S said nothing that is understood")
         for hook, policy in parse_iptables(said).items():
             found[hook][family] = policy
     return found

@@ -15,6 +15,13 @@ def collect(host: Host) -> Tree:
 
 def installed(host: Host) -> dict[str, str]:
     """Of this host. Raises Unread."""
+    found = _found(host)
+    if not found:  # a host without a single package does not exist: the database is broken, or its program is
+        raise Unread("the package database says nothing")
+    return found
+
+
+def _found(host: Host) -> dict[str, str]:
     data = host.bytes(STATUS, _LIMIT)
     if data is not None:
         return {name: version for name, version, _source in parse_status(data)}

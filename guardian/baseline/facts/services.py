@@ -73,7 +73,10 @@ def _states(host: Host) -> dict[str, str]:
         host.must_live()
         raise Unread("systemd does not run here")
     said = host.ask("systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager", "--full", seconds=15)
-    return parse_states(said)
+    states = parse_states(said)
+    if not states:
+        raise Unread("systemctl said nothing that is understood")
+    return states
 
 
 def parse_states(text: str) -> dict[str, str]:

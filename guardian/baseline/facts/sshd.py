@@ -49,7 +49,10 @@ def _asked(host: Host) -> Tree:
         raise Unread(_NEVER_STARTED)
     if said.code != 0:
         raise Unread("denied: needs root" if "hostkeys" in said.complaint else f"sshd -T: {said.complaint}"[:200])
-    return parse_effective(said.out)
+    told = parse_effective(said.out)
+    if "port" not in told:
+        raise Unread("sshd -T said nothing that is understood")
+    return told
 
 
 def _given(host: Host) -> list[str]:

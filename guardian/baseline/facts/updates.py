@@ -42,6 +42,8 @@ def _pending(host: Host) -> list[Tree]:
     if not names:
         raise Unread("no lists of security updates: apt update was never run, or no such source")
     have = {name: version for name, version, _source in parse_status(host.bytes(STATUS, _LIMIT) or b"")}
+    if not have:
+        raise Unread("the package database says nothing")
     best: dict[str, tuple[str, str]] = {}
     for name in names:
         data = host.bytes(f"{_LISTS}/{name}", _LIMIT) or b""
