@@ -5,12 +5,14 @@ Every question has a limit of rows and of time; one that is refused costs no oth
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from guardian.baseline.fact import unreadable
 from guardian.baseline.facts import mysql_questions as asking
+from guardian.baseline.facts import reach
 from guardian.baseline.facts.reading import Tree, Unread, attempt, is_err, shown
 from guardian.clock import Clock, SystemClock
 from guardian.errors import ConfigError, ToolFailed, ToolMissing
@@ -23,6 +25,7 @@ from guardian.sources.mysql.session import Login, Refused, Session, TimedOut, di
 NAME: Final = "mysql"
 VERSION: Final = 1
 _QUESTION_SECONDS: Final = 10.0
+_HOST: Final = re.compile(r"""^\s*host\s*=\s*["']?([^"'\s#]+)""", re.MULTILINE)
 _DENIED: Final = frozenset({1044, 1142, 1143, 1227, 1370})
 
 
@@ -105,7 +108,11 @@ def _databases(asker: "_Asker", users: Any, me: str) -> Any:
 
 
 def _by_dsn(options: Options) -> Login:
-    return Login(find(CLIENT, options.programs, "mariadb-client"), option_file(options.dsn))
+    """The way that the owner wrote. Raises Unread where it leads to an address that is refused."""
+    file = option_file(options.dsn)
+    for host in _HOST.findall(file.reveal().decode("utf-8", "backslashreplace")):
+        reach.resolve(f"[{host}]:3306")
+    return Login(find(CLIENT, options.programs, "mariadb-client"), file)
 
 
 class _Asker:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from guardian.baseline.facts import mysql, postgresql
 from guardian.baseline.facts import mysql_questions as my
 from guardian.baseline.facts import postgresql_questions as pg
+from guardian.model.secret import Secret
 
 
 def setting(name: str, value: str, vartype: str = "string", source: str = "default") -> dict[str, Any]:
@@ -146,3 +148,12 @@ def test_privileges_come_by_roles_too_and_by_what_is_no_column() -> None:
     ]  # fmt: skip
     my.with_grants(users, [{"user": "none", "host": "h", "privilege": "BINLOG_ADMIN"}], roles)
     assert users[3]["administers"] is True
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]"])
+def test_no_database_leads_to_metadata(host: str) -> None:
+    plain = host.strip("[]")
+    for dsn in (f"host={plain} user=x", f"postgresql://x@{host}/x", f"hostaddr={plain}"):
+        assert "refused" in postgresql.collect(postgresql.Options(Secret(dsn.encode())))["pg"]["$err"]
+    for dsn in (f"mysql://x:y@{host}/", f"user=x\nhost = {plain}\n"):
+        assert "refused" in mysql.collect(mysql.Options(Secret(dsn.encode())))["my"]["$err"]
