@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from sys import intern
 
 from guardian.model.fleet import FleetHead, FleetHost
 from guardian_exporters.catalogue import VERDICTS
@@ -39,7 +40,8 @@ class Tally:
         """Sources of a host that nobody expects count for nothing."""
         shown = told.status.sources if told.status and told.expected else ()
         found = Counter[str](source.verdict for source in shown)
-        return cls(told.tenant, told.region or "", told.state, tuple(found[verdict] for verdict in VERDICTS))
+        plans = tuple(found[verdict] for verdict in VERDICTS)
+        return cls(intern(told.tenant), intern(told.region or ""), intern(told.state), plans)
 
 
 @dataclass(slots=True)

@@ -6,8 +6,12 @@ scrape done when a host has something new to say, and what a scrape is left with
 
 import hashlib
 import zlib
+from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import accumulate
+from sys import intern
 from typing import Final
 
 from guardian.clock import Clock
@@ -27,6 +31,8 @@ SERVED: Final = tuple(family for family in (*HOSTS, *OF_HOSTS) if family.in_flee
 _AT: Final = {family.name: at for at, family in enumerate(SERVED)}
 _NAME: Final = b"\xff"
 """Stands for the metric's name in the lines that are kept: a byte that no text has."""
+_AT_ONCE: Final = 1000
+"""Hosts whose lines of a family are put together in one piece: a megabyte or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +56,24 @@ class Shard:
 WHOLE: Final = Shard()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
-    """One host: its lines by family, how many they are, what it counts for, and collectors that failed."""
+    """One host: its lines, how many they are, what it counts for, collectors that failed, its own page and network.
+
+    ``lines`` are those of all families in one piece, which costs less than many, ``ends`` where each family's end.
+    """
 
     slot: int
-    lines: tuple[bytes, ...]
+    lines: bytes
+    ends: "array[int]"
     series: int
     tally: fleet.Tally
     failed: tuple[str, ...]
-    target: tuple[str, dict[str, str]] | None
+    target: tuple[str, str] | None
+
+    def of(self, at: int) -> bytes:
+        """The lines of one family."""
+        return self.lines[self.ends[at - 1] if at else 0 : self.ends[at]]
 
 
 @dataclass(slots=True)
@@ -99,20 +113,24 @@ class FleetPage:
 
     def gzip(self, extra: tuple[Row, ...] = (), shard: Shard = WHOLE, *, openmetrics: bool = False) -> bytes:
         """The page, compressed."""
-        packer = zlib.compressobj(1, wbits=31)
-        parts = [packer.compress(part) for part in self.parts(extra, shard, openmetrics=openmetrics)]
-        return b"".join((*parts, packer.flush()))
+        packer, packed = zlib.compressobj(1, wbits=31), BytesIO()
+        for part in self.parts(extra, shard, openmetrics=openmetrics):
+            packed.write(packer.compress(part))
+        packed.write(packer.flush())
+        return packed.getvalue()
 
     def parts(self, extra: tuple[Row, ...] = (), shard: Shard = WHOLE, *, openmetrics: bool = False) -> Iterator[bytes]:
-        """The page, a family of hosts at a time. What belongs to no host is in the first shard."""
+        """The page, a piece at a time. What belongs to no host is in the first shard."""
         every = list(self._kept.values())
         mine = every if shard.of == 1 else [kept for kept in every if kept.slot % shard.of == shard.number - 1]
         yield self._first(every, extra, shard, openmetrics=openmetrics)
         for at, family in enumerate(SERVED):
-            lines = b"".join([kept.lines[at] for kept in mine])
-            if lines:
-                top = "".join(f"{line}\n" for line in head(family, openmetrics=openmetrics)).encode()
-                yield top + lines.replace(_NAME, family.name.encode())
+            top = "".join(f"{line}\n" for line in head(family, openmetrics=openmetrics)).encode()
+            for begin in range(0, len(mine), _AT_ONCE):
+                lines = b"".join([kept.of(at) for kept in mine[begin : begin + _AT_ONCE]])
+                if lines:
+                    yield top + lines.replace(_NAME, family.name.encode())
+                    top = b""
         if openmetrics:
             yield b"# EOF\n"
 
@@ -138,9 +156,11 @@ class FleetPage:
 
     def targets(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Address of the own page of every host that has one, and the labels that belong to what it says."""
-        for kept in list(self._kept.values()):
+        for host, kept in list(self._kept.items()):
             if kept.target is not None:
-                yield kept.target
+                address, network = kept.target
+                who = zip(IDENTITY, (kept.tally.tenant, kept.tally.region, host), strict=True)
+                yield address, {**dict(who), "network": network}
 
 
 def made_of(host: FleetHost) -> tuple[Made, list[str]]:
@@ -174,19 +194,15 @@ def _kept(host: FleetHost) -> _Kept:
         at = _AT[name]
         lines[at] = _lines(SERVED[at], identity, series)
     slot = int.from_bytes(hashlib.blake2b(host.id.encode(), digest_size=4).digest(), "big")
-    target = None
-    if host.metrics_address and host.expected:
-        target = host.metrics_address, {**dict(zip(IDENTITY, _who(host), strict=True)), "network": host.network}
+    target = (host.metrics_address, intern(host.network)) if host.metrics_address and host.expected else None
     count = sum(map(len, made.values()))
-    return _Kept(slot, tuple(lines), count, fleet.Tally.of(host), tuple(failed), target)
-
-
-def _who(host: FleetHost) -> tuple[str, str, str]:
-    return label(host.tenant), label(host.region or ""), label(host.id)
+    ends = array("I", accumulate(map(len, lines)))
+    return _Kept(slot, b"".join(lines), ends, count, fleet.Tally.of(host), tuple(failed), target)
 
 
 def _identity(host: FleetHost) -> dict[str, str]:
-    return {name: f'{name}="{quoted(value)}"' for name, value in zip(IDENTITY, _who(host), strict=True)}
+    who = zip(IDENTITY, (host.tenant, host.region or "", host.id), strict=True)
+    return {name: f'{name}="{quoted(label(value))}"' for name, value in who}
 
 
 def _lines(family: Family, identity: dict[str, str], series: dict[tuple[str, ...], float]) -> bytes:
