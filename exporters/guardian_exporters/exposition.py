@@ -1,6 +1,6 @@
 """A status as the text that Prometheus reads."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -82,12 +82,12 @@ class Exporter:
         return True
 
 
-def collected(status: HostStatus) -> Iterator[tuple[str, Made | None]]:
-    """What each collector says, without a limit of time; None of one that fails."""
+def collected(status: HostStatus, served: Collection[str]) -> Iterator[tuple[str, Made | None]]:
+    """What each collector says of the metrics in ``served``, without a limit of time; None of one that fails."""
     for name, collect in COLLECT.items():
         mine: Made = {}
         try:
-            add(mine, collect(status))
+            add(mine, (row for row in collect(status) if row[0] in served))
         except Exception:  # noqa: BLE001  whatever is wrong with one part, the others are served
             yield name, None
         else:

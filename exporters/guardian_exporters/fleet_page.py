@@ -29,6 +29,7 @@ from guardian_exporters.text import head, label, number, quoted, text
 SERVED: Final = tuple(family for family in (*HOSTS, *OF_HOSTS) if family.in_fleet)
 """The families of hosts, in the order in which they are served."""
 _AT: Final = {family.name: at for at, family in enumerate(SERVED)}
+_SAID: Final = frozenset(family.name.removeprefix("guardian_") for family in SERVED)
 _NAME: Final = b"\xff"
 """Stands for the metric's name in the lines that are kept: a byte that no text has."""
 _AT_ONCE: Final = 1000
@@ -172,7 +173,7 @@ def made_of(host: FleetHost) -> tuple[Made, list[str]]:
     add(made, fleet.host(host))
     failed: list[str] = []
     if host.status is not None and host.expected:
-        for name, part in collected(host.status):
+        for name, part in collected(host.status, _SAID):
             if part is None:
                 failed.append(name)
             else:
@@ -180,8 +181,7 @@ def made_of(host: FleetHost) -> tuple[Made, list[str]]:
     shown: Made = {}
     for name, series in made.items():
         family = BY_NAME[name]
-        said = series if family.zeros else {labels: value for labels, value in series.items() if value}
-        if family.in_fleet and said:
+        if said := series if family.zeros else {labels: value for labels, value in series.items() if value}:
             shown[name] = said
     return shown, failed
 

@@ -118,7 +118,19 @@ def test_reload_good_and_bad_while_a_job_runs(quiet_site: Any, agents: Any) -> N
     )
     status = json.loads(agents_answer(agents, quiet_site))
     assert [one["source"] for one in status["sources"]] == ["docs"]
+    assert status["sources"][0].get("paused_since") is None
+    quiet_site.config["systems"]["app"]["plan"]["enabled"] = False
+    quiet_site.write()
+    agent.signal(signal.SIGHUP)
+
+    def paused_since() -> str | None:
+        found = json.loads(agents_answer(agents, quiet_site))["sources"][0]["paused_since"]
+        return found if found is None else str(found)
+
+    since = agent.until(paused_since, "the pause in its status")
     assert agent.end() == 0
+    later = quiet_site.guardian("agent", "status").json["sources"][0]["paused_since"]
+    assert later == since, "who asks without an agent is told the same"
 
 
 def agents_answer(agents: Any, site: Any) -> bytes:
