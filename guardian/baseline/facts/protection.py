@@ -5,7 +5,7 @@ having happened is a value (null): "no drill" and "nobody knows whether there wa
 ``…_over`` is by how much something is beyond what is asked: 0 or less is good, null where there is nothing to compare.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,8 @@ from guardian.baseline.protection_policy import Demands
 from guardian.keys.standing import Standing
 from guardian.model.protection import BucketLock, Retention, System
 
+DATABASES: Final = frozenset({"postgresql", "mysql", "sqlite"})
+"""Kinds of sources whose data a drill can load and ask (level D4)."""
 _PERIODS: Final = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
 """Hours between two restore points of each rule."""
 
@@ -113,13 +115,20 @@ def _plan(subject: Protected, demands: Demands) -> dict[str, Any]:
         "immutable_days_short": demands.immutable_days - max(locks, default=0),
         "drills": [
             {"level": level, "days": days, "over": _over(_drilled(drills, level), days)}
-            for level, days in _asked_drills(demands).items()
+            for level, days in _asked_drills(
+                demands, {source.kind for source in subject.system.sources.values()}
+            ).items()
         ],
     }
 
 
-def _asked_drills(demands: Demands) -> dict[str, int]:
-    return {level: most.days for level, most in demands.drills.items()}
+def _asked_drills(demands: Demands, kinds: Collection[str]) -> dict[str, int]:
+    """The most days between drills, by level. What holds no database ends at D3: more is asked of nobody there."""
+    asked: dict[str, int] = {}
+    for level, most in demands.drills.items():
+        reached = level if level != "D4" or DATABASES & set(kinds) else "D3"
+        asked[reached] = min(most.days, asked.get(reached, most.days))
+    return asked
 
 
 def _drilled(drills: Mapping[Any, int], level: str) -> int | None:
@@ -150,11 +159,12 @@ def _place(
     if isinstance(story, str):
         return told | dict.fromkeys(("backup", "drills", "restore", "suspicious"), unread(story))
     known = story.place((subject.id, source, storage.key))
-    return told | _told(known, subject, asked)
+    return told | _told(known, subject, told["kind"], asked)
 
 
-def _told(known: PlaceStory, subject: Protected, asked: tuple[Demands, datetime]) -> dict[str, Any]:
+def _told(known: PlaceStory, subject: Protected, kind: str, asked: tuple[Demands, datetime]) -> dict[str, Any]:
     demands, now = asked
+    asked_of_it = _asked_drills(demands, {kind})
     age = _age(known.complete, now)
     rto = _seconds(subject.system.objectives.rto) or _seconds(demands.rto)
     measured = None if known.rto_seconds is None else round(known.rto_seconds)
@@ -164,7 +174,7 @@ def _told(known: PlaceStory, subject: Protected, asked: tuple[Demands, datetime]
             "outcome": known.newest_outcome,
             "age_over": _over(age, _rpo(subject, demands)),
         },
-        "drills": [_drill(known, level, days, now) for level, days in _asked_drills(demands).items()],
+        "drills": [_drill(known, level, days, now) for level, days in asked_of_it.items()],
         "restore": {
             "passed": _text(max((at for level, at in known.passed.items() if level >= "D3"), default=None)),
             "failed_since": any(

@@ -54,14 +54,14 @@ systems:
     owner: data office
     mlps_level: 3
     objectives: {{rpo: 6h, rto: 4h, dr_level: 4}}
-    sources: {{docs: {{kind: files, paths: [{folder}/docs]}}}}
+    sources: {{docs: {{kind: sqlite, path: {folder}/docs.db}}}}
     plan:
       schedule: "every 6h"
       retention: {{daily: 14, monthly: 12}}
       copy_to: [offsite]
       drills: {{D3: weekly, D4: monthly}}
   bare:
-    sources: {{docs: {{kind: files, paths: [{folder}/bare]}}}}
+    sources: {{docs: {{kind: sqlite, path: {folder}/bare.db}}}}
 """
 
 
@@ -276,3 +276,16 @@ def test_a_policy_that_is_wrong_is_refused(tmp_path: Path, before: str, after: s
     own.write_text(text.replace(before, after), "utf-8")
     with pytest.raises(ConfigError, match=said):
         policies([own])
+
+
+def test_of_files_nobody_asks_for_a_drill_of_databases(tmp_path: Path, rules: list[Ready]) -> None:
+    path = tmp_path / "guardian.yaml"
+    files = (
+        CONFIG.format(folder=tmp_path).replace("kind: sqlite, path: ", "kind: files, paths: [").replace(".db}", "]}")
+    )
+    path.write_text(files.replace("D3: weekly, D4: monthly", "D3: weekly"), "utf-8")
+    node = Node(load(path), SystemClock(), lambda _event: None, Stop())
+    said = [one for one in whole(node) if not isinstance(one, DrillResult)]
+    tree = read(node, told(*said, drill(90, "D3"), drill(90, "D3", repository="offsite")))
+    assert [one["level"] for one in tree["places"][0]["drills"]] == ["D3"]
+    assert {"012", "013", "015"}.isdisjoint(broken(rules, tree))
