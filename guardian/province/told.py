@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from guardian.clock import rfc3339
 from guardian.province.estate import HostPlan
@@ -22,4 +23,10 @@ class Told:
 
     def text(self, seconds: float | None) -> str | None:
         """A moment as statuses have it."""
-        return None if seconds is None else rfc3339(self.origin + timedelta(seconds=round(seconds, 3)))
+        return None if seconds is None else _text(self.origin, round(seconds * 1000))
+
+
+@lru_cache(maxsize=1 << 17)
+def _text(origin: datetime, milliseconds: int) -> str:
+    # Most moments that a host tells of it told of before.
+    return rfc3339(origin + timedelta(milliseconds=milliseconds))
