@@ -105,7 +105,7 @@ def _users(host: Host, passwd: Any) -> Tree:
     for user in users:
         user.update(_ageing(user, shadow, host.today))
         user["home_entry"] = attempt(_home, host, user) if user["login"] else None
-        user["idle_days"] = logins if is_err(logins) else _idle(logins.get(user["uid"]), host.today)
+        user["idle_days"] = logins if is_err(logins) else _idle(logins, user, host.today)
     return {
         "users": users,
         "malformed": [user for user in passwd if user["malformed"]],
@@ -139,8 +139,10 @@ def _home(host: Host, user: Tree) -> Tree | None:
     return {"mode": octal(entry.mode), "uid": entry.uid, "kind": entry.kind, "owned": entry.uid == user["uid"]}
 
 
-def _idle(last: int | None, today: int) -> int | None:
-    return None if last is None else max(0, today - last)
+def _idle(logins: dict[int | str, int], user: Tree, today: int) -> int | None:
+    """Days since the last login; None for never."""
+    days = [logins[key] for key in (user["uid"], user["name"]) if key in logins]
+    return max(0, today - max(days)) if days else None
 
 
 def _groups(host: Host, groups: Any, passwd: Any) -> Tree:

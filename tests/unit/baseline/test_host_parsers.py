@@ -5,7 +5,11 @@ import ipaddress
 import json
 import lzma
 import random
+import sqlite3
+import struct
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,6 +129,25 @@ def test_kinds_of_passwords(secret: str, kind: tuple[str, str | None]) -> None:
 def test_no_hash_gets_into_the_facts() -> None:
     assert "SECRET" not in json.dumps(accounts.parse_shadow("li:$6$salt$SECRET:1:2:3:4:5:6:"))
     assert "SECRET" not in json.dumps(accounts.parse_passwd("li:SECRETHASH123:1:1::/:/bin/sh"))
+
+
+def test_last_logins_of_both_kinds(tmp_path: Path) -> None:
+    record = struct.Struct("=i32s256s")
+    data = record.pack(0, b"", b"") + record.pack(86400 * 100 + 5, b"pts/0", b"x") + b"half a record"
+    assert lastlog.parse(data) == {1: 100}
+    with closing(sqlite3.connect(tmp_path / "lastlog2.db")) as made:
+        made.execute(
+            "CREATE TABLE Lastlog2(Name TEXT PRIMARY KEY, Time INTEGER, TTY TEXT, RemoteHost TEXT, Service TEXT)"
+        )
+        made.execute(
+            "INSERT INTO Lastlog2 VALUES('li', ?, 'pts/0', NULL, 'sshd'), ('odd', 'text', '', '', '')", (86400 * 7,)
+        )
+        made.commit()
+    table = (tmp_path / "lastlog2.db").read_bytes()
+    assert lastlog.parse_table(table) == {"li": 7}
+    for broken in (b"", b"nothing", table[:1000]):
+        with pytest.raises(Unread):
+            lastlog.parse_table(broken)
 
 
 def test_lines_of_passwd_that_are_no_accounts() -> None:
