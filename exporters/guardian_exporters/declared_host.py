@@ -2,15 +2,16 @@
 
 from typing import Final
 
-from guardian_exporters.family import family, rare
+from guardian_exporters.family import family, of_every_page, rare
 
 EXPORTER: Final = (
-    family(
+    of_every_page(
         "exporter_collector_success",
         ("collector",),
         "Whether this part of the metrics could be made at this scrape.",
         "本次抓取时该部分指标是否成功生成。",
         series=8,
+        whole=9,
     ),
     family(
         "exporter_collector_duration_seconds",
@@ -26,14 +27,14 @@ EXPORTER: Final = (
         "该部分最近一次成功所依据的状态的时间，0 表示从未成功。",
         series=8,
     ),
-    family(
-        "exporter_scrapes_total", (), "Answers with metrics since the agent started.", "代理启动以来提供指标的次数。"
+    of_every_page(
+        "exporter_scrapes_total", (), "Answers with metrics since the server started.", "服务启动以来提供指标的次数。"
     ),
-    family(
+    of_every_page(
         "exporter_refused_total",
         (),
-        "Requests turned away since the agent started: no access, too large, too slow, too many.",
-        "代理启动以来被拒绝的请求数：无权限、过大、过慢或过多。",
+        "Requests turned away since the server started: no access, too large, too slow, too many.",
+        "服务启动以来被拒绝的请求数：无权限、过大、过慢或过多。",
     ),
 )
 

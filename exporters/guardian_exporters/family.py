@@ -82,6 +82,11 @@ def of_fleet(name: str, labels: tuple[str, ...], *texts: str, fleet: int = 1, ze
     return _declared(name, labels, texts, fleet=fleet, zeros=zeros, in_fleet=True)
 
 
+def of_every_page(name: str, labels: tuple[str, ...], *texts: str, series: int = 1, whole: int = 1) -> Family:
+    """What every page says of itself: ``series`` on a host's own, ``whole`` on a fleet's."""
+    return _declared(name, labels, texts, series=series, whole=whole, in_fleet=True)
+
+
 def of_whole(name: str, labels: tuple[str, ...], *texts: str, whole: int = 1) -> Family:
     """What only a fleet's page says, of the fleet and not of a host; ``whole`` series at 10,000 hosts."""
     return _declared(name, labels, texts, whole=whole, in_fleet=True)

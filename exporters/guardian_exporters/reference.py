@@ -30,10 +30,12 @@ Prometheus adds `tenant`, `region`, `host` and `network` by service discovery (`
 主机自身页面上的序列数；`tenant`、`region`、`host`、`network` 由服务发现添加。
 
 **Fleet** · 机群: series of that host on a fleet's page, where every series of a host also has the labels `tenant`,
-`region` and `host`. `+` is there too, and costs the reference host nothing. With `≠0` a value of 0 is not said there:
-compare with `> 0` or `!= 0`. A host that is not expected has `guardian_host_info` and `guardian_host_expected` only.
-机群页面上该主机的序列数，另带 `tenant`、`region`、`host` 标签；`+` 表示也会输出；`≠0` 表示值为 0 时不输出，
-请用 `> 0` 或 `!= 0` 比较。不再应在线的主机只输出 `guardian_host_info` 与 `guardian_host_expected`。
+`region` and `host`. `+` is there too, and costs the reference host nothing; `once` belongs to no host. With `≠0` a value
+of 0 is not said there: compare with `> 0` or `!= 0`. A host that is not expected has `guardian_host_info` and
+`guardian_host_expected` only.
+机群页面上该主机的序列数，另带 `tenant`、`region`、`host` 标签；`+` 表示也会输出；`once` 不属于任何主机；
+`≠0` 表示值为 0 时不输出，请用 `> 0` 或 `!= 0` 比较。不再应在线的主机只输出 `guardian_host_info` 与
+`guardian_host_expected`。
 
 **10 k**: series of a fleet of 10,000 such hosts. 一万台主机的机群的序列数。
 """
@@ -78,12 +80,14 @@ def _row(family: Family) -> str:
 
 
 def _on_hosts(family: Family) -> bool:
-    return not family.whole and not family.name.startswith("guardian_host_")
+    return not family.whole and not family.name.startswith("guardian_host_")  # those are of the hub
 
 
 def _fleet(family: Family) -> str:
     if not family.in_fleet:
         return ""
+    if family.whole:
+        return "once"
     return f"{family.fleet or '+'}{'' if family.zeros else ' ≠0'}"
 
 
