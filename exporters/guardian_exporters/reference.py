@@ -30,8 +30,8 @@ Prometheus adds `tenant`, `region`, `host` and `network` by service discovery (`
 主机自身页面上的序列数；`tenant`、`region`、`host`、`network` 由服务发现添加。
 
 **Fleet** · 机群: series of that host on a fleet's page, where every series of a host also has the labels `tenant`,
-`region` and `host`. `+` is there too, and costs the reference host nothing; `once` belongs to no host. With `≠0` a value
-of 0 is not said there: compare with `> 0` or `!= 0`. A host that is not expected has `guardian_host_info` and
+`region` and `host`. `+` is there too, and costs the reference host nothing; `once` belongs to no host. With `≠0` a
+value of 0 is not said there: compare with `> 0` or `!= 0`. A host that is not expected has `guardian_host_info` and
 `guardian_host_expected` only.
 机群页面上该主机的序列数，另带 `tenant`、`region`、`host` 标签；`+` 表示也会输出；`once` 不属于任何主机；
 `≠0` 表示值为 0 时不输出，请用 `> 0` 或 `!= 0` 比较。不再应在线的主机只输出 `guardian_host_info` 与
