@@ -65,7 +65,13 @@ ADVICE: Final[dict[str, str]] = {
     "pack-exposes": _DAMAGED,
     "file-damaged": _DAMAGED,
     "folder-lost": _DAMAGED,
+    **dict.fromkeys(("object-missing", "object-hash-differs", "object-seal-broken", "object-frame-broken"), _DAMAGED),
+    **dict.fromkeys(("pack-missing", "pack-hash-differs", "pack-header-broken"), _DAMAGED),
+    **dict.fromkeys(("blob-not-indexed", "blob-outside-pack", "blob-seal-broken", "blob-id-differs"), _DAMAGED),
+    **dict.fromkeys(("listed-missing", "listed-size-differs"), _DAMAGED),
     "file-lost": _OLDER,
+    "restore-error": _OLDER,
+    "count-differs": _OLDER,
     "file-missing": _OLDER,
     "file-size-differs": _OLDER,
     "file-content-differs": _OLDER,
@@ -84,6 +90,7 @@ ADVICE: Final[dict[str, str]] = {
     "share-damaged": _SHARES,
     "shares-mixed": _SHARES,
     "shares-disagree": _SHARES,
+    "shares-open-nothing": N_("These may be sheets of an older password: run 'guardian keys escrow' anew."),
 }
 
 

@@ -101,7 +101,11 @@ def decode(data: bytes, file: str) -> str:
     """
     start = Place(file, 1, 1)
     if len(data) > MAX_BYTES:
-        raise InvalidConfigError.one(start, _("the file is larger than {limit} KiB").format(limit=MAX_BYTES // 1024))
+        raise InvalidConfigError.one(
+            start,
+            _("the file is larger than {limit} KiB").format(limit=MAX_BYTES // 1024),
+            _("Divide it: 'include' names further files."),
+        )
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         raise InvalidConfigError.one(
             start, _("the file is UTF-16, not UTF-8"), _("Save the file in the UTF-8 encoding.")

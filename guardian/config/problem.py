@@ -71,7 +71,7 @@ class InvalidConfigError(ConfigError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         """``problems`` holds at least one."""
         first = problems[0]
-        super().__init__(str(first), first.hint)
+        super().__init__(str(first), first.hint or _("'guardian config schema' tells what every key takes."))
         self.problems: tuple[Problem, ...] = tuple(problems)
 
     @classmethod

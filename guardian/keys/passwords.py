@@ -49,7 +49,9 @@ def load_private(path: Path) -> Secret:
             raise ConfigError(message, _("Run: chmod 600 {path}").format(path=path))
         return Secret(read_capped(path, SECRET_LIMIT))
     except FileNotFoundError as error:
-        hint = _("Put the file back from a copy, or run guardian init if nothing was backed up yet.")
+        hint = _(
+            "Put it back from a copy or by 'guardian keys recover'; run 'guardian init' if nothing was backed up yet."
+        )
         raise Unavailable(_("{path} is missing").format(path=path), hint) from error
     except TooLarge as error:
         raise ConfigError(_("{path} holds no password or key: it is too large").format(path=path)) from error
