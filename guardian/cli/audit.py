@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.options import Session, common, verb
+from guardian.cli.options import Group, Session, common, verb
 from guardian.errors import ExitCode
 from guardian.i18n import N_, _
 
@@ -35,7 +35,7 @@ CRITERIA = {
 BASES = {"proven": N_("proven"), "declared": N_("declared"), "unknown": N_("not known")}
 
 
-@click.group(help=_("Make evidence packs; answer clauses and levels of standards from the log."))
+@click.group(cls=Group, help=_("Make evidence packs; answer clauses and levels of standards from the log."))
 @common
 def audit() -> None:
     """Verbs for whoever asks for evidence."""

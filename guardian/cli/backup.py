@@ -76,5 +76,5 @@ def _lines(attempted: "Attempted") -> list[str]:
             seconds=f"{run.duration_seconds:.1f}",
         )
     else:
-        head = f"{ref}: {sentences.outcome(run.outcome)}"
+        head = _("{ref}: {outcome}").format(ref=ref, outcome=sentences.outcome(run.outcome))
     return [head, *verdict.reason_lines(run.reasons, attempted.error)]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.options import Session, common, verb
+from guardian.cli.options import Group, Session, common, verb
 from guardian.cli.render import Report, show, table, visible
 from guardian.errors import ExitCode
 from guardian.i18n import _
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from guardian.config.loaded import Loaded
 
 
-@click.group(help=_("Check, show or describe the configuration."))
+@click.group(cls=Group, help=_("Check, show or describe the configuration."))
 @common
 def config(**_options: object) -> None:
     """The group; its common options are kept by :func:`common`."""

@@ -115,7 +115,7 @@ def lines(drill: "Drill") -> list[str]:
     ref = drill.target.ref
     if drill.result.copy_of is not None:
         ref = _("{ref}, its copy in {repository}").format(ref=ref, repository=drill.target.key)
-    said = [f"{ref}: {sentences.outcome(drill.outcome)}"]
+    said = [_("{ref}: {outcome}").format(ref=ref, outcome=sentences.outcome(drill.outcome))]
     for check in drill.checks:
         said += _level(check, _error_of(check, drill))
     proof = _("drill {id}, entry {entry} of the log")
@@ -207,7 +207,8 @@ def bound(said: "Assurance", files: int = 0) -> str:
     claim = _("with {confidence} confidence less than {upper} of bytes are bad")
     if said.unit != "bytes":
         claim = _("with {confidence} confidence less than {upper} of them are bad")
-    return f"{drawn}: {claim.format(confidence=percent(said.confidence), upper=at_most(said.upper))}"
+    said_so = claim.format(confidence=percent(said.confidence), upper=at_most(said.upper))
+    return _("{drawn}: {claim}").format(drawn=drawn, claim=said_so)
 
 
 def _coverage(covered: "Coverage") -> str:

@@ -121,5 +121,7 @@ def _document(made: "Made") -> dict[str, Any]:
 def _lines(made: "Made") -> list[str]:
     from guardian.cli import verdict
 
-    head = f"{_(KINDS[made.kind])} {made.name}: {_(STANDINGS[made.standing])}"
+    head = _("{kind} {name}: {standing}").format(
+        kind=_(KINDS[made.kind]), name=made.name, standing=_(STANDINGS[made.standing])
+    )
     return [head, *verdict.reason_lines(made.reasons, made.error)]

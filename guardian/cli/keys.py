@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from guardian.cli.custody import escrow, escrows_of, recover, rotate
-from guardian.cli.options import Session, common, verb
+from guardian.cli.options import Group, Session, common, verb
 from guardian.errors import ExitCode, GuardianError
 from guardian.i18n import N_, _
 
@@ -17,7 +17,7 @@ KINDS = {"signing": N_("signing key"), "password": N_("repository password")}
 ORIGINS = {"file": N_("file in the state directory"), "given": N_("given by the configuration")}
 
 
-@click.group(help=_("Say how keys are kept; split, recover and rotate repository passwords."))
+@click.group(cls=Group, help=_("Say how keys are kept; split, recover and rotate repository passwords."))
 @common
 def keys() -> None:
     """Verbs about keys."""

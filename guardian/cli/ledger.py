@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.options import Session, common, verb
+from guardian.cli.options import Group, Session, common, verb
 from guardian.errors import ExitCode
 from guardian.i18n import _
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from guardian.model.evidence import Entry
 
 
-@click.group(help=_("Show, verify or export the signed log."))
+@click.group(cls=Group, help=_("Show, verify or export the signed log."))
 @common
 def ledger() -> None:
     """Verbs about the log."""

@@ -166,7 +166,7 @@ def _source(found: "SourceMaintained") -> dict[str, Any]:
 def _lines(done: "Maintained") -> list[str]:
     from guardian.cli import render, sentences, verdict
 
-    head = f"{done.repository}: {sentences.outcome(done.outcome)}"
+    head = _("{ref}: {outcome}").format(ref=done.repository, outcome=sentences.outcome(done.outcome))
     lines = [head, *verdict.reason_lines(done.reasons, done.error)]
     for one in done.sources:
         lines += _source_lines(one, dry=done.dry_run)

@@ -14,6 +14,7 @@ from guardian.i18n import _
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_WHOLE = 1000  # characters of a verb's line in a list: more than any has
 
 
 @dataclass(slots=True)
@@ -24,6 +25,17 @@ class Session:
     as_json: bool = False
     quiet: bool = False
     verbose: int = 0
+
+
+class Group(click.Group):
+    """A verb with verbs of its own, each told by its whole first sentence: click would cut it to fit a line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, verb.get_short_help_str(_WHOLE)) for name, verb in found if verb and not verb.hidden]
+        with formatter.section(_("Commands")):
+            formatter.write_dl(rows)
 
 
 def common(function: Callable[P, R]) -> Callable[..., R]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.options import Session, verb
+from guardian.cli.options import Group, Session, verb
 from guardian.clock import rfc3339
 from guardian.errors import ExitCode, GuardianError, UsageError
 from guardian.i18n import N_, _
@@ -52,7 +52,7 @@ RESULTS = {
 }
 
 
-class _Verbs(click.Group):
+class _Verbs(Group):
     """``guardian posture [REPOSITORY]...`` looks; other words are verbs of their own."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -248,9 +248,14 @@ def _lines(looked: "Looked") -> list[str]:
     from guardian.cli import sentences, verdict
 
     found = looked.posture
-    lines = [f"{found.repository}: {sentences.outcome(found.outcome)}"]
-    lines += [f"  {_(FACTS.get(name, name))}: {_fact(fact)}" for name, fact in found.facts.items()]
-    lines += [f"  {_(TRIALS[trial.what])}: {_trial(trial)}" for trial in found.trials]
+    lines = [_("{ref}: {outcome}").format(ref=found.repository, outcome=sentences.outcome(found.outcome))]
+    lines += [
+        "  " + _("{name}: {value}").format(name=_(FACTS.get(name, name)), value=_fact(fact))
+        for name, fact in found.facts.items()
+    ]
+    lines += [
+        "  " + _("{name}: {value}").format(name=_(TRIALS[trial.what]), value=_trial(trial)) for trial in found.trials
+    ]
     if found.locked is not None:
         lines.append("  " + _locked(found.locked))
     return [*lines, *verdict.reason_lines(found.reasons, looked.error)]
@@ -309,7 +314,8 @@ def _extended_lines(key: str, one: "Extended | GuardianError | None") -> list[st
     from guardian.cli import sentences, verdict
 
     if isinstance(one, GuardianError):
-        return [f"{key}: {sentences.outcome('failed')}", *verdict.reason_lines((), one)]
+        head = _("{ref}: {outcome}").format(ref=key, outcome=sentences.outcome("failed"))
+        return [head, *verdict.reason_lines((), one)]
     if one is None:
         return [_("{repository}: nothing to extend, this storage locks nothing").format(repository=key)]
     head = _("{repository}: {outcome}, locks made longer: {extended}").format(

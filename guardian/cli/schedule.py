@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from guardian.cli.options import Session, common, verb
+from guardian.cli.options import Group, Session, common, verb
 from guardian.errors import ExitCode, UsageError
 from guardian.i18n import N_, _
 
@@ -30,7 +30,7 @@ PAST: Final = {
 }
 
 
-@click.group(help=_("Say when what comes round is due, and why it ran or did not."))
+@click.group(cls=Group, help=_("Say when what comes round is due, and why it ran or did not."))
 @common
 def schedule() -> None:
     """Verbs about schedules."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from guardian.cli.options import Session, common, verb
+from guardian.cli.options import Group, Session, common, verb
 from guardian.errors import ExitCode
 from guardian.i18n import _
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from guardian.backup.clear import Open
 
 
-@click.group(help=_("Show backups that look like the trace of an attack; say that they are not."))
+@click.group(cls=Group, help=_("Show backups that look like the trace of an attack; say that they are not."))
 @common
 def suspicions() -> None:
     """Verbs about suspicious backups."""
