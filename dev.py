@@ -62,6 +62,9 @@ for name, text in (("guardian.schema.json", made.schema_text()), ("configuration
 from guardian_exporters import reference as metrics
 if metrics.PAGE.read_text("utf-8") != metrics.reference_text():
     raise SystemExit("docs/reference/metrics.md is stale: run python -m guardian_exporters.reference --write")
+from guardian_exporters import alert_reference as alerts
+if alerts.PAGE.read_text("utf-8") != alerts.reference_text():
+    raise SystemExit("docs/reference/alerts.md is stale: run python -m guardian_exporters.alert_reference --write")
 """
 CHECKS: dict[str, tuple[str, list[str]]] = {
     "format": ("formatting (ruff format)", ["ruff", "format", "--check", "."]),

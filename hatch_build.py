@@ -7,7 +7,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-CONTENT = ("policies",)
+CONTENT = ("policies", "runbooks", "exporters/prometheus", "exporters/alertmanager", "exporters/grafana")
 """Folders of the checkout that a wheel carries in ``guardian/_content``; an editable install finds them in place."""
 
 
@@ -21,4 +21,5 @@ class GuardianBuildHook(BuildHookInterface):  # type: ignore[type-arg]
                 write_mo(compiled, read_po(text))
         if version == "standard":
             for name in CONTENT:
-                build_data["force_include"][str(Path(self.root, name))] = f"guardian/_content/{name}"
+                if Path(self.root, name).is_dir():
+                    build_data["force_include"][str(Path(self.root, name))] = f"guardian/_content/{name}"

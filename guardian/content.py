@@ -1,4 +1,7 @@
-"""Where the data that ships with Guardian lies: ``policies`` now; in a wheel and in a checkout alike."""
+"""Where the data that ships with Guardian lies, in a wheel and in a checkout alike.
+
+Policies, runbooks, and what Prometheus, Alertmanager and Grafana are given.
+"""
 
 from pathlib import Path
 from typing import Literal
@@ -6,7 +9,7 @@ from typing import Literal
 _PACKAGED = Path(__file__).with_name("_content")
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
-Kind = Literal["policies"]
+Kind = Literal["policies", "runbooks", "exporters/prometheus", "exporters/alertmanager", "exporters/grafana"]
 
 
 def content_dir(kind: Kind) -> Path:

@@ -137,7 +137,7 @@ class Receiver(Page):
     def alerts(self, status: str = "firing") -> list[dict[str, Any]]:
         """Every alert of every notification, in the order in which they came."""
         with self.changed:
-            return [one for said in self.notifications for one in said["alerts"] if one["status"] == status]
+            return [one for said in self.notifications for one in said.get("alerts", ()) if one["status"] == status]
 
     def wait(self, alertname: str, status: str = "firing") -> dict[str, Any]:
         """The first alert of this name and status, as soon as it comes."""

@@ -65,6 +65,12 @@ def test_wheel_carries_the_catalogues_the_licence_and_nothing_of_development(whe
     assert "guardian/py.typed" in names
     for standard in ("gbt22239-2019", "gbt20988"):
         assert f"guardian/_content/policies/standards/{standard}.yaml" in names
+    for given in (
+        "prometheus/rules/host-backup.yml",
+        "alertmanager/alertmanager.yml",
+        "alertmanager/templates/guardian.tmpl",
+    ):
+        assert f"guardian/_content/exporters/{given}" in names
     for beside in ("verify_pack.py", "pack-readme.txt", "templates/pack.html"):
         assert f"guardian/audit/{beside}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -74,6 +80,12 @@ def test_wheel_carries_the_catalogues_the_licence_and_nothing_of_development(whe
 def test_installed_program_finds_its_standards(program: Path, tmp_path: Path) -> None:
     asked = "from guardian.audit.standards import standards; print(*(standard.id for standard in standards()))"
     assert run(program.with_name("python"), "-I", "-c", asked, cwd=tmp_path).split() == ["gbt20988", "gbt22239-2019"]
+
+
+def test_installed_program_finds_what_prometheus_is_given(program: Path, tmp_path: Path) -> None:
+    asked = "from guardian.content import content_dir; print(content_dir('exporters/prometheus'))"
+    found = Path(run(program.with_name("python"), "-I", "-c", asked, cwd=tmp_path).strip())
+    assert "alert: GuardianWatchdog" in (found / "rules" / "watchdog.yml").read_text("utf-8")
 
 
 def test_installed_program_prints_policies(program: Path, tmp_path: Path) -> None:
