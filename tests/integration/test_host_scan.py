@@ -261,3 +261,45 @@ def test_a_program_that_says_nothing_useful_is_no_good_news(facts: Any, how: str
             changed[rule.rule.id] = (before, after)
     # Where nobody could be asked before either, nothing may become known.
     assert changed == {}
+
+
+RULES = """
+table inet filter {
+ chain input { type filter hook input priority 0; policy drop; tcp dport 22 accept
+ }
+ chain onward { type filter hook forward priority 0; policy accept; reject
+ }
+}
+"""
+IN_A_NETWORK_OF_ITS_OWN = """
+import json, socket, subprocess, sys
+from pathlib import Path
+from guardian.baseline.facts.host import COLLECTORS, collect
+from guardian.baseline.facts.localroot import LocalRoot
+from guardian.baseline.facts.reading import Host
+subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+listening = socket.create_server(("0.0.0.0", 23))
+chosen = tuple(one for one in COLLECTORS if one.name in ("firewall", "ports", "sysctl"))
+before = collect(Host(LocalRoot()), chosen)[0]
+subprocess.run(["nft", "-f", sys.argv[1]], check=True)
+json.dump([before, collect(Host(LocalRoot()), chosen)[0]], sys.stdout)
+"""
+
+
+@root_only
+@needs("nft")
+@needs("unshare")
+def test_a_firewall_a_port_and_a_switch_that_are_really_there(facts: Any, tmp_path: Path) -> None:
+    (tmp_path / "rules.nft").write_text(RULES)
+    argv = ["unshare", "-n", sys.executable, "-c", IN_A_NETWORK_OF_ITS_OWN, str(tmp_path / "rules.nft")]
+    ran = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if "unshare failed" in ran.stderr:
+        pytest.skip(ran.stderr.strip())
+    open_, closed = ({**facts, **part} for part in json.loads(ran.stdout))
+    at, rules = datetime.now(UTC), {rule.rule.id: rule for rule in library().chosen(["mlps-l3-host"]).of("host")}
+    asked = ("GD-FW-001", "GD-FW-002", "GD-FW-005", "GD-SVC-013", "GD-KRN-006")
+    assert {name: rules[name].judge(open_, at).status for name in asked} == dict.fromkeys(asked, "fail")
+    assert [rules[name].judge(closed, at).status for name in asked[:3]] == ["pass", "pass", "pass"]
+    port = next(one for one in closed["ports"] if one["port"] == 23)
+    assert (port["address"], port["scope"], port["process"][:6]) == ("0.0.0.0", "any", "python")
