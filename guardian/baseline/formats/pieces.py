@@ -9,20 +9,23 @@ CHUNK: Final = 64 * 1024
 
 def json_pieces(value: Any) -> Iterator[str]:
     """``value`` as JSON. A list may be an iterator, at any place: its items are made as they are written."""
-    if isinstance(value, dict):
-        yield "{"
-        for number, (key, inner) in enumerate(value.items()):
-            yield f"{', ' if number else ''}{json.dumps(key, ensure_ascii=False)}: "
-            yield from json_pieces(inner)
-        yield "}"
-    elif isinstance(value, Iterator):
+    if isinstance(value, Iterator):
         yield "["
         for number, item in enumerate(value):
             yield ",\n" if number else "\n"
             yield from json_pieces(item)
         yield "]"
-    else:
+        return
+    try:
         yield json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except TypeError:  # an iterator stands somewhere in it, and was not touched
+        if not isinstance(value, dict):
+            raise
+        yield "{"
+        for number, (key, inner) in enumerate(value.items()):
+            yield f"{', ' if number else ''}{json.dumps(key, ensure_ascii=False)}: "
+            yield from json_pieces(inner)
+        yield "}"
 
 
 def joined(pieces: Iterable[str]) -> Iterator[bytes]:
