@@ -29,6 +29,7 @@ class Moto:
     def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
         self._process, self._port, self._folder = process, port, folder
         self.endpoint = f"http://127.0.0.1:{port}"
+        self.log = folder / "moto.log"
 
     @classmethod
     def start(cls, folder: Path) -> Self:

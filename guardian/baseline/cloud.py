@@ -9,7 +9,7 @@ from guardian.baseline.facts import document, kubernetes, s3
 from guardian.baseline.facts.document_files import read_paths
 from guardian.baseline.facts.iam_account import read_account
 from guardian.baseline.facts.protection_node import read_systems
-from guardian.baseline.facts.unread import is_unread
+from guardian.baseline.facts.unread import is_unread, unread
 from guardian.baseline.protection_policy import policies
 from guardian.baseline.targets import Collect, Needed, Provider
 from guardian.config.secrets import credentials
@@ -78,7 +78,9 @@ def _storage(node: Node, name: str, target: S3Target) -> Provider:
     roles = {one.bucket: "backup" for one in _addresses(node) if one.endpoint == address.endpoint}
 
     def sparing(needed: Needed) -> Collect:
-        return lambda: _storage_facts(node, (name, target, address), s3.Wish(wanted_of(needed), roles))
+        people = any(path[:1] == ("account",) for path in needed)
+        wish = s3.Wish(wanted_of(needed), roles)
+        return lambda: _storage_facts(node, (name, target, address), wish, people=people)
 
     return Provider(name, kinds, sparing(_EVERY), sparing)
 
@@ -92,7 +94,7 @@ def wanted_of(needed: Needed) -> frozenset[str]:
     return s3.EVERY if ("bucket",) in needed else s3.EVERY & named
 
 
-def _storage_facts(node: Node, place: tuple[str, S3Target, S3Address], wish: s3.Wish) -> Found:
+def _storage_facts(node: Node, place: tuple[str, S3Target, S3Address], wish: s3.Wish, *, people: bool) -> Found:
     name, target, address = place
     wish = replace(wish, seconds=target.time_limit.total_seconds())
     secrets = credentials(target.credentials, node.loaded.base)
@@ -100,7 +102,8 @@ def _storage_facts(node: Node, place: tuple[str, S3Target, S3Address], wish: s3.
     labels = {**target.labels, "endpoint": address.authority}
     read = read_storage(address, service, secrets, (wish, node))
     if target.identities:
-        facts = {"buckets": read.listed, "account": read_identities(target, service, secrets, node)}
+        account = read_identities(target, service, secrets, node) if people else unread("not asked: no rule needs it")
+        facts = {"buckets": read.listed, "account": account}
         yield _ref("s3-account", name, labels), facts, (_run("s3-account", facts),)
     yield from _bucket_views(name, labels, read)
     if is_unread(read.listed):

@@ -62,7 +62,7 @@ def _container(one: Mapping[str, Any], pod: Mapping[str, Any], *, init: bool) ->
         "cpu_limit": text(limits.get("cpu")) or None,
         "liveness": one.get("livenessProbe") is not None,
         "readiness": one.get("readinessProbe") is not None,
-        "plain_secrets": _plain_secrets(one),
+        "literals": _literals(one),
     }
 
 
@@ -70,7 +70,7 @@ def _names(capabilities: object) -> list[str]:
     return sorted({one.upper().removeprefix("CAP_") for one in texts(capabilities)})
 
 
-def _plain_secrets(one: Mapping[str, Any]) -> list[str]:
+def _literals(one: Mapping[str, Any]) -> list[str]:
     """Names of variables that look like those of secrets and have their value written beside them."""
     variables = map(mapping, listed(one.get("env")))
     named = [text(each.get("name")) for each in variables if text(each.get("value"))]

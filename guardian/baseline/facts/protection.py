@@ -114,10 +114,11 @@ def _plan(subject: Protected, demands: Demands) -> dict[str, Any]:
         "immutable_days": max(locks, default=0),
         "immutable_days_short": demands.immutable_days - max(locks, default=0),
         "drills": [
-            {"level": level, "days": days, "over": _over(_drilled(drills, level), days)}
+            {"level": level, "days": days, "planned_days": planned, "over": _over(planned, days)}
             for level, days in _asked_drills(
                 demands, {source.kind for source in subject.system.sources.values()}
             ).items()
+            for planned in (_drilled(drills, level),)
         ],
     }
 

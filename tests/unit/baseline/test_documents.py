@@ -1,5 +1,6 @@
 """Documents of strangers: what their scalars mean, and that none of them becomes larger than it looks."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardian.baseline.evaluate import ready
 from guardian.baseline.facts import document
 from guardian.baseline.facts.document_files import read_paths
 from guardian.baseline.facts.documents import MAX_DEPTH, UnreadableDocument, read_documents, read_json, read_yaml
+from guardian.baseline.policy import library
+
+from .conftest import AT, denied, expected
 
 
 def bomb(levels: int) -> bytes:
@@ -102,3 +107,29 @@ def test_a_generic_export_keeps_no_secrets(tmp_path: Path) -> None:
     assert "$err" in document.facts(list(read_paths([path])))["document"]
     path.write_text("")
     assert document.facts(list(read_paths([path]))) == {"document": {"$err": "the file holds nothing"}}
+
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "cloud-scans.md"
+
+
+def test_the_rules_in_the_guide_do_what_they_say(tmp_path: Path) -> None:
+    """They are there to be copied."""
+    text = GUIDE.read_text("utf-8").partition("<!-- rules: our-cloud -->\n```yaml\n")[2].partition("```")[0]
+    (tmp_path / "our-cloud.yaml").write_text(text, "utf-8")
+    known = library([tmp_path])
+    mine = [(rule, family) for rule, family in known.rules.values() if family.family == "our-cloud"]
+    assert len(mine) == 2
+    for rule, family in mine:
+        asked = ready(rule, family.family, family.target)
+        for status, tree in expected(asked):
+            assert asked.judge(tree, AT).status == status
+            for partial in denied(asked, tree):
+                assert asked.judge(partial, AT).status in (status, "unknown")
+
+
+def test_the_guide_counts_the_rules_that_ship() -> None:
+    known = library().families
+    for family in ("s3", "s3-audit", "iam", "kubernetes", "protection"):
+        count = len(known[family].rules)
+        for guide in (GUIDE, GUIDE.with_name("cloud-scans.zh-CN.md")):
+            assert re.search(rf"`{family}`\s?[（(]{count}\b", guide.read_text("utf-8")), (family, count, guide.name)
