@@ -1,6 +1,7 @@
 """What a configuration makes worth looking at beyond hosts and servers: storages, clusters, exports, protection."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,10 +21,12 @@ from guardian.model.finding import CollectorRun, Json, TargetKind, TargetRef
 from guardian.model.scan_target import DocumentTarget, KubernetesTarget, S3Target
 from guardian.node import Node
 from guardian.objectstore.answers import refuse_pages
+from guardian.objectstore.patience import within
 from guardian.objectstore.service import Service, open_service
 
 Found = Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]
 
+_NOT_ASKED = "not asked: no rule needs it"
 _AMAZON = (".amazonaws.com", ".amazonaws.com.cn")
 
 
@@ -100,15 +103,26 @@ def _storage_facts(node: Node, place: tuple[str, S3Target, S3Address], wish: s3.
     secrets = credentials(target.credentials, node.loaded.base)
     service = Service(address.endpoint, address.host, target.region, target.cacert, s3.THREADS)
     labels = {**target.labels, "endpoint": address.authority}
-    read = read_storage(address, service, secrets, (wish, node))
-    if target.identities:
-        account = read_identities(target, service, secrets, node) if people else unread("not asked: no rule needs it")
-        facts = {"buckets": read.listed, "account": account}
-        yield _ref("s3-account", name, labels), facts, (_run("s3-account", facts),)
-    yield from _bucket_views(name, labels, read)
-    if is_unread(read.listed):
+    with _client(address, service, secrets) as client:
+        listing = s3.list_buckets(client, wish)
+        if target.identities:
+            account = read_identities(target, service, secrets, node) if people else unread(_NOT_ASKED)
+            facts = {"buckets": listing.listed, "account": account}
+            yield _ref("s3-account", name, labels), facts, (_run("s3-account", facts),)
+        yield from _bucket_views(name, labels, s3.read_each(client, listing, wish, node.heed))
+    if is_unread(listing.listed):
         # There are buckets that nobody sees: their verdicts do not vanish.
-        raise Unavailable(_("the buckets cannot be listed: {why}").format(why=read.listed["$err"]))
+        raise Unavailable(_("the buckets cannot be listed: {why}").format(why=listing.listed["$err"]))
+
+
+@contextmanager
+def _client(address: S3Address, service: Service, secrets: Mapping[str, Any]) -> Iterator[Any]:
+    client = open_service("s3", service, secrets)
+    client.meta.events.register("before-parse.s3", refuse_pages(address))
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 def read_storage(
@@ -116,26 +130,25 @@ def read_storage(
 ) -> s3.Buckets:
     """The buckets at ``address``'s server, as the wish in ``by`` has it."""
     wish, node = by
-    client = open_service("s3", service, secrets)
-    client.meta.events.register("before-parse.s3", refuse_pages(address))
-    try:
+    with _client(address, service, secrets) as client:
         return s3.read_buckets(client, wish, node.heed)
-    finally:
-        client.close()
 
 
 def read_identities(target: S3Target, service: Service, secrets: Mapping[str, Any], node: Node) -> Any:
     """The identities of a storage's account."""
     place = target.iam or (None if service.host.endswith(_AMAZON) else service.endpoint)
     client = open_service("iam", replace(service, endpoint=place), secrets)
+    seconds = target.time_limit.total_seconds()
     try:
-        return read_account(client, node.heed)
+        return within(seconds, lambda: read_account(client, node.heed))
+    except TimeoutError:
+        return unread(f"timeout after {seconds:.0f} s")
     finally:
         client.close()
 
 
-def _bucket_views(name: str, labels: Mapping[str, str], read: s3.Buckets) -> Found:
-    for bucket, facts in read.facts.items():
+def _bucket_views(name: str, labels: Mapping[str, str], read: Iterable[tuple[str, dict[str, Any]]]) -> Found:
+    for bucket, facts in read:
         role = {"role": facts["role"]} if facts["role"] else {}
         tree = {"bucket": facts}
         yield _ref("s3-bucket", f"{name}/{bucket}", {**role, **labels}), tree, (_run("s3-bucket", tree),)
@@ -175,7 +188,7 @@ def _repository(node: Node, key: str, wanted: frozenset[str]) -> Found:
     service = Service(one.s3.endpoint, one.s3.host, "us-east-1", cacert, s3.THREADS)
     wish = s3.Wish(wanted, {one.s3.bucket: "backup"}, listing=False)
     read = read_storage(one.s3, service, secrets, (wish, node))
-    yield from _bucket_views(f"repository:{key}", {"endpoint": one.s3.authority}, read)
+    yield from _bucket_views(f"repository:{key}", {"endpoint": one.s3.authority}, read.facts.items())
 
 
 def _ref(kind: TargetKind, name: str, labels: Mapping[str, str]) -> TargetRef:

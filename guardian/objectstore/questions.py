@@ -45,14 +45,14 @@ class Questions:
         self.asked += 1
         try:
             return Fact(meaning(request()))
-        except StorageRefused:
-            return Fact(None, answers.NOT_UNDERSTOOD)
         except (BotoCoreError, ClientError) as error:
             why = answers.short(error)
             if absent is not None and why in absent:
                 return Fact(absent[why])
             if answers.is_unreachable(error):
                 self.unreachable = why
-            return Fact(None, why)
-        except (LookupError, TypeError, ValueError, AttributeError, ResponseParserError):
-            return Fact(None, answers.NOT_UNDERSTOOD)
+        except TimeoutError:
+            self.unreachable = why = "timeout"
+        except (StorageRefused, LookupError, TypeError, ValueError, AttributeError, ResponseParserError):
+            why = answers.NOT_UNDERSTOOD
+        return Fact(None, why)

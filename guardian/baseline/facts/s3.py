@@ -1,16 +1,18 @@
 """The buckets of a storage as facts: each setting a value, or why it could not be read. Each costs one request.
 
-Nothing is asked that nobody needs: ``wanted`` names the facts. Those in :data:`USUAL` are seven requests a bucket.
+Nothing is asked that nobody needs: ``wanted`` names the facts. Those in :data:`USUAL` are at most seven requests.
 """
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from guardian.baseline.facts import s3_settings
 from guardian.baseline.facts.unread import refused, unread
+from guardian.clock import SystemClock
+from guardian.objectstore.patience import within
 from guardian.objectstore.questions import Questions
 
 if TYPE_CHECKING:
@@ -43,11 +45,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """What was read. ``listed``: the names, or why they could not be listed; ``requests``: how many were sent."""
+    """What was read. ``listed``: the names, or why they could not be listed."""
 
     listed: Any
     facts: Mapping[str, dict[str, Any]]
-    requests: int
+
+
+_NO_LOCK: Final[Mapping[str, Any]] = {"enabled": False, "mode": None, "days": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
         "s3:GetBucketObjectLockConfiguration",
         lambda client, name: client.get_object_lock_configuration(Bucket=name),
         lambda answer, _name: s3_settings.lock(answer),
-        {"ObjectLockConfigurationNotFoundError": {"enabled": False, "mode": None, "days": None}},
+        {"ObjectLockConfigurationNotFoundError": dict(_NO_LOCK)},
     ),
     "encryption": _Setting(
         "s3:GetEncryptionConfiguration",
@@ -113,36 +117,54 @@ _SETTINGS: Final[dict[str, _Setting]] = {
 }
 
 
-def read_buckets(client: "S3Client", wish: Wish, heed: Callable[[], None] = lambda: None) -> Buckets:
-    """Every bucket that ``client`` may list, and those that ``wish`` knows. Never raises for a storage's no.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The buckets there are: ``listed`` are their names, or why they could not be listed. ``names`` are to be read."""
 
-    ``heed`` is called now and then, and may end it by raising.
-    """
-    lists = Questions()
-    found = lists(lambda buckets: buckets, lambda: list(_list(client)) if wish.listing else [])
+    listed: Any
+    names: tuple[str, ...]
+    regions: Mapping[str, str | None]
+    unreachable: str | None = None
+
+
+def list_buckets(client: "S3Client", wish: Wish) -> Listing:
+    """Every bucket that ``client`` may list, and those that ``wish`` knows. One request for each thousand or so."""
+    if not wish.listing:
+        return Listing([], tuple(sorted(wish.roles)), {})
+    ask = Questions()
+    found = ask(lambda buckets: buckets, lambda: within(wish.seconds, lambda: list(_list(client))))
     regions: dict[str, str | None] = dict(found.value or ())
-    names = sorted(regions.keys() | wish.roles.keys())
-    silence = _Silence(lists.unreachable)
+    names = tuple(sorted(regions.keys() | wish.roles.keys()))
     if len(names) > MOST_BUCKETS:
-        return Buckets(unread(f"too many: {len(names)} buckets"), {}, lists.asked)
+        return Listing(unread(f"too many: {len(names)} buckets"), (), {})
+    listed = sorted(regions) if found.known else refused(found.error or "unknown", "s3:ListAllMyBuckets")
+    return Listing(listed, names, regions, ask.unreachable)
+
+
+def read_each(
+    client: "S3Client", listing: Listing, wish: Wish, heed: Callable[[], None] = lambda: None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The facts of every bucket of ``listing``, in the order of their names, while others are still being asked for.
+
+    Never raises for a storage's no. ``heed`` is called now and then, and may end it by raising.
+    """
+    silence = _Silence(listing.unreachable)
+    deadline = _Deadline(wish.seconds)
     pool = ThreadPoolExecutor(wish.threads, thread_name_prefix="buckets")
     try:
-        jobs = {name: pool.submit(_bucket, client, name, wish, silence) for name in names}
-        _finish(jobs.values(), wish.seconds, heed)
-        read = {name: job.result() if job.done() else _late(wish) for name, job in jobs.items()}
+        jobs = [(name, pool.submit(_in_time, client, name, wish, (silence, deadline))) for name in listing.names]
+        for name, job in jobs:
+            while not wait((job,), timeout=1.0).done:
+                heed()
+            yield name, _facts(name, listing, wish, job.result())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    facts = {
-        name: {
-            "name": name,
-            "role": wish.roles.get(name),
-            "region": regions.get(name) or unread("not told by the list of buckets"),
-            **settings,
-        }
-        for name, settings in read.items()
-    }
-    listed = sorted(regions) if found.known else refused(found.error or "unknown", "s3:ListAllMyBuckets")
-    return Buckets(listed, facts, lists.asked + silence.requests)
+
+
+def read_buckets(client: "S3Client", wish: Wish, heed: Callable[[], None] = lambda: None) -> Buckets:
+    """All of it at once."""
+    listing = list_buckets(client, wish)
+    return Buckets(listing.listed, dict(read_each(client, listing, wish, heed)))
 
 
 def _list(client: "S3Client") -> Iterator[tuple[str, str | None]]:
@@ -157,13 +179,12 @@ def _list(client: "S3Client") -> Iterator[tuple[str, str | None]]:
 
 
 class _Silence:
-    """How many buckets in a row nobody spoke of, over all threads; and the requests that were sent."""
+    """How many buckets in a row nobody spoke of, over all threads."""
 
     def __init__(self, unreachable: str | None) -> None:
         self._lock = threading.Lock()
         self._row = _SILENCE if unreachable else 0
         self._why = unreachable
-        self.requests = 0
 
     @property
     def why(self) -> str | None:
@@ -173,18 +194,61 @@ class _Silence:
     def after(self, questions: Questions) -> None:
         """Take into account what came of the questions about one bucket."""
         with self._lock:
-            self.requests += questions.asked
             self._row = self._row + 1 if questions.unreachable else 0
             self._why = questions.unreachable
+
+
+class _Deadline:
+    """The moment at which what is not read stays unread."""
+
+    def __init__(self, seconds: float) -> None:
+        self._clock = SystemClock()
+        self._end = self._clock.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until then, never less than none."""
+        return max(0.0, self._end - self._clock.monotonic())
+
+
+def _in_time(client: "S3Client", name: str, wish: Wish, until: tuple[_Silence, _Deadline]) -> dict[str, Any]:
+    """The settings of a bucket. Nobody is waited for any longer than asked, also who answers a byte at a time."""
+    silence, deadline = until
+    try:
+        if deadline.left:
+            return within(deadline.left, lambda: _bucket(client, name, wish, silence))
+    except TimeoutError:
+        pass
+    return {key: unread(f"timeout after {wish.seconds:.0f} s") for key in _SETTINGS}
 
 
 def _bucket(client: "S3Client", name: str, wish: Wish, silence: _Silence) -> dict[str, Any]:
     questions = Questions()
     questions.unreachable = silence.why
-    read = {key: _setting(questions, client, name, key) for key in _SETTINGS if key in wish.wanted}
+    read: dict[str, Any] = {}
+    for key in _SETTINGS:
+        if key not in wish.wanted:
+            read[key] = unread("not asked: no rule needs it")
+        elif key == "lock" and _has_no_versions(read.get("versioning")):
+            read[key] = dict(_NO_LOCK)  # no storage locks objects that have no versions: nothing is asked
+        else:
+            read[key] = _setting(questions, client, name, key)
     if silence.why is None:
         silence.after(questions)
-    return read | {key: unread("not asked: no rule needs it") for key in _SETTINGS if key not in wish.wanted}
+    return read
+
+
+def _has_no_versions(versioning: Any) -> bool:
+    return isinstance(versioning, dict) and versioning.get("status") in ("off", "suspended")
+
+
+def _facts(name: str, listing: Listing, wish: Wish, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "role": wish.roles.get(name),
+        "region": listing.regions.get(name) or unread("not told by the list of buckets"),
+        **settings,
+    }
 
 
 def _setting(questions: Questions, client: "S3Client", name: str, key: str) -> Any:
@@ -193,17 +257,3 @@ def _setting(questions: Questions, client: "S3Client", name: str, key: str) -> A
         lambda answer: setting.meaning(answer, name), lambda: setting.ask(client, name), dict(setting.absent)
     )
     return fact.value if fact.known else refused(fact.error or "unknown", setting.right)
-
-
-def _finish(jobs: Collection["Future[dict[str, Any]]"], seconds: float, heed: Callable[[], None]) -> None:
-    """Wait until all is read, or the time is over."""
-    left = seconds
-    while left > 0:
-        heed()
-        if not wait(jobs, timeout=min(1.0, left)).not_done:
-            return
-        left -= 1.0
-
-
-def _late(wish: Wish) -> dict[str, Any]:
-    return {key: unread(f"timeout after {wish.seconds:.0f} s") for key in _SETTINGS}

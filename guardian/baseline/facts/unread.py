@@ -25,6 +25,8 @@ def refused(code: str, right: str) -> dict[str, Any]:
         return unread(f"denied: needs {right} ({code})")
     if code in _MISSING:
         return unread(f"not implemented by this service ({code})")
+    if code == "timeout":
+        return unread("timeout")
     if code == answers.NOT_UNDERSTOOD:
         return unread("the answer was not understood")
     return unread(f"the service said {code}")
