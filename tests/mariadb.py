@@ -56,6 +56,7 @@ class MariadbServer:
         self._run(
             *self._prefix, INSTALL, "--no-defaults", f"--datadir={self.data}", "--force", "--skip-name-resolve",
             "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M",
+            f"--tmpdir={self.folder}",  # names in the system's one are made of process ids, which others have too
         )  # fmt: skip
 
     def start(self, port: int = 0) -> None:
@@ -65,6 +66,7 @@ class MariadbServer:
             self._process = subprocess.Popen(
                 [
                     *self._prefix, SERVER, "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}",
+                    f"--tmpdir={self.folder}",
                     f"--pid-file={self.folder}/pid", *network, "--innodb-flush-log-at-trx-commit=0",
                     "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M", "--skip-log-bin", *self._options,
                 ],
