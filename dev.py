@@ -74,7 +74,8 @@ CHECKS: dict[str, tuple[str, list[str]]] = {
     "generated": ("generated files (reference pages)", ["python", "-c", GENERATED]),
     "tests": (
         "all tests, with coverage (pytest; a quarter hour)",
-        ["pytest", "-n", "4", "--dist", "loadfile", "--cov", "--cov-report=term"],
+        # Three for each of two processors: a test waits for disks, servers and other processes half of its time.
+        ["pytest", "-n", "6", "--dist", "loadfile", "--cov", "--cov-report=term"],
     ),
 }
 # Parts of "tests", for --only.

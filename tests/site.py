@@ -1,5 +1,6 @@
 """A configured host for tests: real directories, a real database, a real repository, and the real command line."""
 
+import importlib.util
 import json
 import os
 import sqlite3
@@ -8,6 +9,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -111,14 +113,11 @@ class Site:
     def guardian(self, *arguments: str | Path, timeout: float = 300, **environment: str) -> Said:
         """Run the program as a user would, in English, with ``--json`` unless that is not wanted (``env PLAIN=1``)."""
         plain = environment.pop("PLAIN", "")
-        done = subprocess.run(
-            self.argv(*arguments, *(() if plain else ("--json",))),
-            capture_output=True,
-            env=self.env(environment),
-            cwd=self.root,
-            timeout=timeout,
-            check=False,
-        )
+        argv, env = self.argv(*arguments, *(() if plain else ("--json",))), self.env(environment)
+        if forks().can(argv, env):
+            done = forks().client.run(argv[3:], env, self.root, timeout)
+        else:
+            done = subprocess.run(argv, capture_output=True, env=env, cwd=self.root, timeout=timeout, check=False)
         return Said(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
     def argv(self, *arguments: str | Path) -> list[str]:
@@ -142,6 +141,20 @@ class Site:
             env |= dict(line.split("=", 1) for line in lines)
         command = ["restic", "--cache-dir", str(self.root / "plain-cache"), *arguments]
         return subprocess.run(command, env=env, capture_output=True, check=check, timeout=300)
+
+
+def forks() -> ModuleType:
+    """The module tests/forkserver.py, with the ``client`` of this process."""
+    name = "guardian_tests_forkserver"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("forkserver.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.client = module.Client()
+        sys.modules[name] = module
+    return sys.modules[name]
 
 
 def make(root: Path, url: str = "", credentials: Path | None = None) -> Site:

@@ -278,7 +278,11 @@ def test_asked_to_stop_while_still_loading(host: Any) -> None:
 def test_two_at_once(host: Any, begin: Begin) -> None:
     first = begin("app/stream")
     first.stage_until(first.savers)
-    said = host.site.guardian("backup", "app/docs")
+    first.program.send_signal(signal.SIGSTOP)  # so that it is under way however slow the machine is
+    try:
+        said = host.site.guardian("backup", "app/docs")
+    finally:
+        first.program.send_signal(signal.SIGCONT)
     assert said.code == 11
     assert "repository-locked" in said.reasons
     assert str(first.program.pid) in said.json["runs"][0]["error"]["message"]

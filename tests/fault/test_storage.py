@@ -102,7 +102,10 @@ def test_gone_in_the_middle(place: tuple[Any, Any], fault: str) -> None:
     site, proxy = place
     proxy.add(fault, method="PUT", path="/data/")
     proxy.add(fault, method="DELETE")
-    # Cut connections move bytes with every try: restic itself gives up in the end, if the watchdog does not.
+    # Cut connections move bytes with every try: restic itself gives up in the end, if the watchdog does not. By one
+    # connection its pauses soon are longer than the watchdog waits; by five, one or another moves a byte for minutes.
+    site.config["repositories"]["main"]["connections"] = 1
+    site.write()
     either = ("stalled",) if fault == "hang" else ("stalled", "storage-unreachable")
     assert refused(site, either) < 150
     assert proxy.seen("PUT", "/data/", fault)

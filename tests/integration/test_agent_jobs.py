@@ -175,7 +175,7 @@ def test_a_kind_that_no_module_does(job: Any) -> None:
 
 
 def test_a_process_that_dies(job: Any, site: Any, agents: Any) -> None:
-    script = 'kill -SEGV "$(ps -o ppid= -p "$(ps -o ppid= -p $$)" | tr -d " ")"; sleep 60'
+    script = "read -r pid name state job rest < /proc/$PPID/stat; kill -SEGV $job || exit 9; sleep 60"
     result, _heard = job(before=[{"argv": ["sh", "-c", script]}])
     assert (result.outcome, result.exit_code, codes(result)) == ("failed", 1, ["job-died-by-signal"])
     assert result.reasons[0].args == {"signal": "SIGSEGV", "exit_code": 128 + signal.SIGSEGV}
