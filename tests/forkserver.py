@@ -1,4 +1,4 @@
-"""The real command line, started in a tenth of the time: a process that has imported everything becomes it.
+"""The real command line without the cost of its imports: a process that has imported everything becomes it.
 
 Every start of ``python -m guardian`` spends a third of a second of a processor on imports, and the tests start it
 thousands of times. Here one process of each test run imports all of it once, and forks for every call: the child gets
@@ -47,7 +47,7 @@ class Client:
     def run(
         self, arguments: list[str], env: dict[str, str], cwd: Path, timeout: float
     ) -> "subprocess.CompletedProcess[bytes]":
-        """What ``subprocess.run`` gives for ``python -m guardian`` with ``arguments``. Raises TimeoutExpired as that."""
+        """What ``subprocess.run`` gives for ``python -m guardian``, with ``arguments``. Raises TimeoutExpired."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as way:
             way.connect(self._address())
             return self._talk(way, arguments, (env, cwd, timeout))
