@@ -18,6 +18,9 @@ TEXTS: dict[str, str] = {
     "drill-says-no": N_("the drill at {level} failed at {at}"),
     "drill-found-nothing-out": N_("the drill at {level} could find nothing out at {at}"),
     "storage-not-as-promised": N_("the storage of its backups does not keep what was promised of it ({why})"),
+    "never-copied": N_("nothing of it was ever copied to {repository}"),
+    "copy-behind": N_("the newest copy in {repository} is of {at}"),
+    "copy-failed": N_("the last copy to {repository} failed ({why})"),
     "not-proven": N_("no drill has proved yet that this comes back"),
     "proof-too-old": N_("the last proof that this comes back is of {at}"),
     # metrics

@@ -14,7 +14,7 @@ from guardian.agent.journal import Journal
 from guardian.agent.known import Drilled, Facts, Protected, Stored
 from guardian.agent.scanned import scan_statuses
 from guardian.agent.tasks import Planned
-from guardian.agent.verdict import Case, judge
+from guardian.agent.verdict import Case, Copied, judge
 from guardian.clock import rfc3339
 from guardian.config.loaded import Loaded
 from guardian.model.backup import Target
@@ -195,8 +195,16 @@ class _View:
             backup=self._planned(key),
             record=records.get(key),
             drills=drills,
+            copies=tuple(self._copied(target)),
             known_since={one.task.key: records[one.task.key].since for one in drills if one.task.key in records},
         )
+
+    def _copied(self, target: Target) -> Iterator[Copied]:
+        for repository in self.sight.loaded.copies(target):
+            there = Target(target.system, target.source, repository.name, repository.key)
+            known = self._protected(there) or Protected()
+            record = self.sight.records.get(f"copy:{target.ref}:{repository.key}")
+            yield Copied(repository.key, known.good.at if known.good else None, record)
 
     # drills and copies
 

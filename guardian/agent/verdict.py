@@ -25,6 +25,15 @@ _LATE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """One further repository that a source is copied to. ``newest`` is the restore point of its newest copy there."""
+
+    repository: str
+    newest: datetime | None = None
+    record: TaskRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """What is known of one source. ``protected`` is None where the log could not be read, or does not hold together.
 
@@ -39,6 +48,7 @@ class Case:
     backup: Planned | None = None
     record: TaskRecord | None = None
     drills: tuple[Planned, ...] = ()
+    copies: tuple[Copied, ...] = ()
     problem: Reason | None = None
     """Why the log is not known, if it is not."""
     broken: str = ""
@@ -51,7 +61,8 @@ def judge(case: Case) -> tuple[Verdict, tuple[Reason, ...]]:
     """The verdict, and everything that led to it, the worst first."""
     if case.protected is None:
         return "unknown", (case.problem or reason("log-not-readable"), *gravest_first(_of_plan(case)))
-    found = gravest_first((*_of_points(case, case.protected), *_of_plan(case), *_of_proofs(case, case.protected)))
+    known = case.protected
+    found = gravest_first((*_of_points(case, known), *_of_plan(case), *_of_copies(case), *_of_proofs(case, known)))
     if case.protected.good is None and case.protected.newest is None:
         return "unprotected", found
     return ("protected" if all(one.severity == "info" for one in found) else "at-risk"), found
@@ -115,6 +126,23 @@ def _fails(record: TaskRecord, known: Protected | None) -> bool:
 def _why(record: TaskRecord) -> str:
     reasons = record.last_result.reasons if record.last_result else ()
     return next((one.code for one in gravest_first(reasons)), "")
+
+
+def _of_copies(case: Case) -> Iterable[Reason]:
+    """Copies that do not keep up. Each has its time: the one of a backup comes after it."""
+    good = case.protected.good if case.protected else None
+    if good is None or case.backup is None:
+        return
+    time = _LATE * case.backup.rhythm.cadence.longest
+    for one in case.copies:
+        record = one.record
+        if one.newest is None:
+            if record is not None and case.now - record.since > time:
+                yield reason("never-copied", "warning", repository=one.repository)
+        elif good.at - one.newest > time:
+            yield reason("copy-behind", "warning", repository=one.repository, at=rfc3339(one.newest))
+        elif record is not None and record.last_result is not None and record.last_result.outcome == "failed":
+            yield reason("copy-failed", "warning", repository=one.repository, why=_why(record))
 
 
 def _of_proofs(case: Case, known: Protected) -> Iterable[Reason]:

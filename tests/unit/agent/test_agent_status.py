@@ -138,7 +138,7 @@ def test_what_the_log_says_is_unknown_when_it_cannot_be_read(
 def test_the_newest_restore_point_is_too_old(see: See, protected: datetime) -> None:
     found = see(protected + 5 * HOUR)
     assert docs(found).verdict == "at-risk"
-    assert told(found) == {"recovery-point-too-old": "critical"}
+    assert told(found) == {"recovery-point-too-old": "critical", "never-copied": "warning"}
     assert docs(found).reasons[0].args == {"age_seconds": 7 * 3600, "rpo_seconds": 6 * 3600}
 
 
@@ -153,7 +153,8 @@ def test_without_an_rpo_the_schedule_is_the_measure(see: See, protected: datetim
     without = ("objectives: {rpo: 6h, rto: 4h}", "objectives: {}")
     assert (docs(see(protected, without)).verdict, told(see(protected, without))) == ("protected", {"no-rpo": "info"})
     late = see(protected + 12 * HOUR, without)
-    assert (docs(late).verdict, told(late)) == ("at-risk", {"backup-overdue": "warning", "no-rpo": "info"})
+    assert docs(late).verdict == "at-risk"
+    assert told(late) == {"backup-overdue": "warning", "never-copied": "warning", "no-rpo": "info"}
 
 
 def test_a_plan_that_is_paused_or_has_no_schedule(see: See, protected: datetime) -> None:
@@ -221,6 +222,7 @@ def test_what_was_never_proven_has_its_time_until_a_drill_is_overdue(
 def test_a_proof_grows_old(see: See, protected: datetime, log: Log, stating: Any) -> None:
     later = protected + timedelta(days=15)
     log.append(stating.receipt(3, later))
+    log.append(stating.copied(3, 103, later))
     assert told(see(later)) == {"proof-too-old": "warning"}
 
 
@@ -236,6 +238,27 @@ def test_copies(see: See, protected: datetime, log: Log, stating: Any, said: Any
     log.append(stating.copied(1, 101, protected))
     (copy,) = see(protected).copies
     assert (copy.restore_point, copy.behind) == (rfc3339(said.START), 1)
+
+
+def test_copies_that_do_not_keep_up_are_a_risk_once_they_have_had_their_time(
+    see: See, protected: datetime, log: Log, stating: Any, said: Any
+) -> None:
+    task, later = "copy:app/docs:offsite", {"change": ("rpo: 6h", "rpo: 9d")}
+    assert docs(see(protected, **later)).verdict == "protected", "the first copy is not overdue yet"
+    overdue = told(see(said.START + 9 * HOUR, **later))
+    assert overdue.pop("never-copied") == "warning"
+    log.append(stating.copied(1, 101, protected))
+    assert docs(see(protected)).verdict == "protected", "one restore point behind is no delay"
+    failed = JobResult(outcome="failed", exit_code=4, reasons=(reason("storage-unreachable"),))
+    record = TaskRecord(task, since=said.START, last_result=failed)
+    source = docs(see(protected, records={task: record}))
+    assert (source.verdict, source.reasons) == (
+        "at-risk", (reason("copy-failed", "warning", repository="offsite", why="storage-unreachable"),)
+    )  # fmt: skip
+    log.append(stating.receipt(3, said.START + 9 * HOUR))
+    found = docs(see(said.START + 9 * HOUR))
+    assert reason("copy-behind", "warning", repository="offsite", at=rfc3339(said.START)) in found.reasons
+    assert found.verdict == "at-risk"
 
 
 def test_a_task_as_the_journal_has_it(see: See, tmp_path: Path, clock: Any, said: Any) -> None:
