@@ -74,8 +74,8 @@ CHECKS: dict[str, tuple[str, list[str]]] = {
     "generated": ("generated files (reference pages)", ["python", "-c", GENERATED]),
     "tests": (
         "all tests, with coverage (pytest; a quarter hour)",
-        # Three for each of two processors: a test waits for disks, servers and other processes half of its time.
-        ["pytest", "-n", "6", "--dist", "loadfile", "--cov", "--cov-report=term"],
+        # More than there are processors: a test waits for disks, servers and other programs a third of its time.
+        ["pytest", "-n", "5", "--dist", "loadfile", "--cov", "--cov-report=term"],
     ),
 }
 # Parts of "tests", for --only.
