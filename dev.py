@@ -65,6 +65,9 @@ if metrics.PAGE.read_text("utf-8") != metrics.reference_text():
 from guardian_exporters import alert_reference as alerts
 if alerts.PAGE.read_text("utf-8") != alerts.reference_text():
     raise SystemExit("docs/reference/alerts.md is stale: run python -m guardian_exporters.alert_reference --write")
+import runpy, sys
+sys.argv = ["build.py"]
+runpy.run_path("exporters/grafana/build.py", run_name="__main__")
 """
 CHECKS: dict[str, tuple[str, list[str]]] = {
     "format": ("formatting (ruff format)", ["ruff", "format", "--check", "."]),

@@ -62,7 +62,7 @@ class Panel:
     width: int = 6
     height: int = 0
     steps: Steps = PLAIN
-    values: Mapping[float, tuple[Say, str]] = field(default_factory=dict)
+    values: Mapping[int, tuple[Say, str]] = field(default_factory=dict)
     """What numbers are called, and their colour."""
     columns: Mapping[str, Say] = field(default_factory=dict)
     links: Mapping[str, tuple[str, Say]] = field(default_factory=dict)

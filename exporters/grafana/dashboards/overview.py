@@ -1,6 +1,6 @@
 """The province at a glance, a region, a tenant: the same questions, asked of less and less."""
 
-from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, SHARE, WARN, Board, Panel, Query, Row, Say, Variable
+from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, SHARE, WARN, Board, Panel, Query, Row, Say
 from dashboards.shared import NONE, ONE_REGION, ONE_TENANT, TO_SYSTEM, VERDICTS, columns, firing
 
 ALL = ""

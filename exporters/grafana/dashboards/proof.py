@@ -90,7 +90,7 @@ def drills() -> Board:
                         ),
                         (
                             Query(
-                                f"bottomk(15, guardian_repo_verified_ratio{{{MANY.split(', system')[0]}}})",
+                                f"bottomk(15, guardian_repo_verified_ratio{{{MANY.split(', system', maxsplit=1)[0]}}})",
                                 "{{host}} {{repository}}",
                             ),
                         ),
@@ -202,7 +202,10 @@ def baseline() -> Board:
                     Panel(
                         "lines",
                         Say("不合格项（按严重程度）", "Findings by severity"),
-                        Say("未豁免。", "Without a waiver."),
+                        Say(
+                            "未被豁免的不合格项，按严重程度堆叠。",
+                            "Broken rules without a waiver, stacked by severity.",
+                        ),
                         (
                             Query(
                                 f"sum by (check_severity) (guardian_baseline_failed_checks{{{HOSTS}}})",
