@@ -31,7 +31,7 @@ from guardian.baseline.facts import (
     updates,
     walk,
 )  # fmt: skip
-from guardian.baseline.facts.reading import Host, Tree, err
+from guardian.baseline.facts.reading import Host, Tree, err, shown
 from guardian.model.finding import CollectorRun
 
 Progress = Callable[[str], None]
@@ -103,7 +103,7 @@ def _one(collector: Collector, host: Host) -> tuple[Tree, Any]:
 
     def work() -> None:
         try:
-            box.append(collector.collect(host))
+            box.append(_plain(collector.collect(host)))
         except Exception as error:  # noqa: BLE001  whatever a collector does not foresee is a fact we do not have
             crash.append(f"collector {collector.name} failed: {type(error).__name__}")
 
@@ -115,6 +115,15 @@ def _one(collector: Collector, host: Host) -> tuple[Tree, Any]:
         return part, "partial" if _holes(part) else "complete"
     why = crash[0] if crash else f"timeout after {collector.seconds:g} s"
     return {key: err(why) for key in collector.keys}, "failed"
+
+
+def _plain(node: Any) -> Any:
+    """The same with names that are no UTF-8 made fit for JSON, wherever a collector took one from a folder."""
+    if isinstance(node, str):
+        return node if node.isascii() else shown(node)
+    if isinstance(node, dict):
+        return {_plain(key): _plain(value) for key, value in node.items()}
+    return [_plain(item) for item in node] if isinstance(node, list) else node
 
 
 def _holes(part: object) -> bool:

@@ -1,5 +1,6 @@
 """Collectors of hosts over trees: what they say of known hosts, and that no refused question ever becomes good news."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,9 @@ from guardian.baseline.facts.host import COLLECTORS, Collector, collect
 from guardian.baseline.facts.localroot import LocalRoot
 from guardian.baseline.facts.reading import NOT_LIVE, Host
 from guardian.baseline.policy import library
+from guardian.baseline.view import View
 from guardian.clock import SystemClock
-from guardian.model.finding import Status
+from guardian.model.finding import Status, TargetRef
 from tests.hosttree import DAY, DEBIAN, OPENEULER, Denying, plant
 
 AT = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=DAY + 10)
@@ -125,6 +127,34 @@ def test_what_is_known_of_an_openeuler_tree(sparse: Path) -> None:
     assert facts["sudo"] is None
     assert facts["sshd"]["installed"] is False
     assert facts["audit"]["installed"] is False
+
+
+HOSTILE = (b"\xff\xfe", b"new\nline", b"\x1b[2J", "口令".encode(), b"'\"`$(x)", b"%s{0}")
+
+
+def test_hostile_names_everywhere(tmp_path: Path) -> None:
+    plant(
+        tmp_path, {**OPENEULER, "usr/bin/sudo": "", "etc/sudoers": "@includedir /etc/sudoers.d\n", "usr/sbin/cron": ""}
+    )
+    for folder, suffix in (
+        ("etc/systemd/system", b".service"), ("etc/sudoers.d", b""), ("etc/cron.d", b""), ("etc/cron.daily", b""),
+        ("etc/ssh", b""), ("etc/ssl/certs", b".pem"), ("etc/sysctl.d", b".conf"), ("etc/modprobe.d", b".conf"),
+        ("etc/profile.d", b".sh"), ("etc/logrotate.d", b""), ("etc/xinetd.d", b""), ("etc/yum.repos.d", b".repo"),
+        ("lib/modules", b""), ("etc/apt/apt.conf.d", b""), ("var/lib/clamav", b""), ("srv", b".key"),
+    ):  # fmt: skip
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for name in HOSTILE:
+            path = tmp_path / folder / os.fsdecode((b"ssh_host_key" if folder == "etc/ssh" else b"") + name + suffix)
+            path.write_bytes(b"li ALL=(ALL) ALL\n\xff\x00\n-----BEGIN CERTIFICATE-----\xff-----END CERTIFICATE-----\n")
+            path.chmod(0o666)
+    (tmp_path / "srv").chmod(0o777)
+    facts, runs = collect(Host(LocalRoot(tmp_path), Then()))
+    assert [run.name for run in runs if run.outcome == "failed"] == []
+    json.dumps(facts, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    target = TargetRef(kind="host", id="x")
+    assert View(target=target, at="2026-11-30T00:00:00Z", facts=facts).canonical()
+    assert len(facts["sudo"]["rules"]) == 6
+    assert len(facts["services"]["units"]) == 6
 
 
 def told(rules: tuple[Ready, ...], keys: tuple[str, ...]) -> tuple[Ready, ...]:
