@@ -62,6 +62,7 @@ def _server(asker: "_Asker") -> Tree:
         "connection": attempt(lambda: _connection(asker.many(dialect.status), str(reader["host"] or ""))),
         "variables": attempt(lambda: asking.variables(asker.many(dialect.variables))),
         "users": users,
+        "administrators": users if is_err(users) else asking.administrators(users),
         "database_grants": attempt(lambda: asking.grants(asker.many(asking.DATABASE_GRANTS))),
         "plugins": attempt(lambda: asker.many(asking.PLUGINS)),
         "databases": _databases(asker, users, str(reader["user"])),

@@ -199,6 +199,13 @@ def with_grants(users: list[Tree], dynamic: Iterable[Mapping[str, Any]], roles: 
         user["administers"] = any(own.get(each, False) for each in reached)
 
 
+def administrators(users: Iterable[Tree]) -> Any:
+    """Who can log in and do what reaches beyond data; unreadable where that is of one of them."""
+    acting = [user for user in users if not user["role"] and user["proof"] != "locked"]
+    unread = next((user["administers"] for user in acting if isinstance(user["administers"], dict)), None)
+    return unread or [str(user["name"]) for user in acting if user["administers"]]
+
+
 def _raw(row: Mapping[str, Any]) -> Mapping[str, Any]:
     raw = row.get("raw")
     return raw if isinstance(raw, Mapping) else {}

@@ -63,7 +63,6 @@ def _server(asker: "_Asker", reader: Tree) -> Tree:
     counts = bool(reader["superuser"] or reader["reads_statistics"])
     values = attempt(lambda: asking.settings(asker.many(asking.SETTINGS), complete=whole))
     settings, origins = (values, values) if is_err(values) else values
-    roles = attempt(lambda: asker.many(asking.ROLES))
     standbys = attempt(lambda: asker.many(asking.STANDBYS))
     return {
         "version": asking.version(reader["number"], reader["text"]),
@@ -73,8 +72,8 @@ def _server(asker: "_Asker", reader: Tree) -> Tree:
         "settings": settings,
         "origins": origins,
         "hba": attempt(lambda: asking.hba(asker.many(asking.HBA))),
-        "roles": roles,
-        "superusers": roles if is_err(roles) else asking.superusers(roles),
+        "roles": attempt(lambda: asker.many(asking.ROLES)),
+        "superusers": attempt(lambda: [row["name"] for row in asker.many(asking.SUPERUSERS)]),
         "logins": attempt(lambda: _logins(asker, allowed=bool(reader["reads_passwords"]))),
         "overrides": attempt(lambda: asker.many(asking.OVERRIDES)),
         "archiver": attempt(lambda: asker.one(asking.ARCHIVER)),

@@ -37,6 +37,7 @@ select r.rolname as name, r.rolsuper as superuser, r.rolcreaterole as createrole
   array(select g.rolname from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid order by 1)
     as member_of"""
 ROLES: Final = f"{_ROLE} from pg_roles r order by 1"
+SUPERUSERS: Final = "select rolname as name from pg_roles where rolsuper and rolcanlogin order by 1"
 LOGINS: Final = f"""{_ROLE},
   case when r.rolpassword is null then 'none' when r.rolpassword like 'SCRAM-SHA-256$%' then 'scram-sha-256'
     when r.rolpassword ~ '^md5[0-9a-f]{{32}}$' then 'md5' else 'other' end as kept_as
@@ -205,11 +206,6 @@ def logins(rows: Iterable[Mapping[str, Any]]) -> list[Tree]:
     """For each role of people and programs what its password is kept as; never the password, nor its hash."""
     keys = ("name", "login", "kept_as", "valid_until")
     return [{key: row[key] for key in keys} for row in rows if not row["predefined"]]
-
-
-def superusers(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Who can log in and do everything."""
-    return [str(row["name"]) for row in rows if row["superuser"] and row["login"]]
 
 
 def version(number: int, text: str) -> Tree:

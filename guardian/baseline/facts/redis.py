@@ -119,10 +119,12 @@ def _from_file(options: Options, written: Any) -> Tree:
         raise Unread(str(written["$err"]))
     config = meaning.options(written.options.items())
     gone = unreadable(NOT_LIVE)
+    users = attempt(lambda: _users_written(options, written, config))
     return {
         "config": config,
         "listening": meaning.listening(config),
-        "users": attempt(lambda: _users_written(options, written, config)),
+        "users": users,
+        "administrators": users if is_err(users) else redis_users.administrators(users),
         "server": gone,
         "state": gone,
         "connection": gone,
@@ -160,6 +162,7 @@ def _asked(options: Options) -> Tree:
         "config": config,
         "listening": config if is_err(config) else meaning.listening(config),
         "users": users,
+        "administrators": users if is_err(users) else redis_users.administrators(users),
         "server": info if is_err(info) else {name.removeprefix("redis_"): info.get(name) for name in _INFO},
         "state": info if is_err(info) else {name: info.get(name) for name in _STATE},
         "connection": {"tls": options.tls, "open_to_all": open_to_all, "network": options.socket is None},

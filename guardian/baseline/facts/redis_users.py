@@ -4,7 +4,7 @@ https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -109,6 +109,11 @@ def user(line: str) -> Tree:
         "dangerous": any(part.dangers for part in parts),
         "all_keys": any(key in ("~*", "%RW~*") for key in keys),
     }
+
+
+def administrators(users: Iterable[Tree]) -> list[str]:
+    """Who can log in and run what reaches beyond single keys."""
+    return [str(each["name"]) for each in users if each["enabled"] and each["dangerous"]]
 
 
 def _rules(words: list[str]) -> _Rules:
