@@ -71,6 +71,7 @@ class S3Reader:
     def _length(self, name: str) -> int:
         with contextlib.closing(self._ask("HEAD", name)) as answer:
             length = answer.header("Content-Length")
+            answer.read(1)  # there is no body: its end lets the connection be used again
         if not length.isascii() or not length.isdigit() or len(length) > _DIGITS:
             raise answers.not_understood(self._address)
         return int(length)

@@ -186,6 +186,51 @@ def test_a_bucket_of_another_region_is_asked_there(in_header: bool, monkeypatch:
         assert reader.read("config", 0, 4) == b"0123"
 
 
+class _Counted(http.server.BaseHTTPRequestHandler):
+    """A service that keeps connections open, and counts them."""
+
+    protocol_version = "HTTP/1.1"
+    connections = 0
+
+    def setup(self) -> None:
+        _Counted.connections += 1
+        super().setup()
+
+    def do_HEAD(self) -> None:
+        self._answer(200, 10, b"")
+
+    def do_GET(self) -> None:
+        if "list-type" in self.path:
+            body = b"<ListBucketResult><Contents><Key>data/ab/abcd</Key><Size>1</Size></Contents></ListBucketResult>"
+            self._answer(200, len(body), body)
+        elif "none" in self.path:
+            self._answer(404, 0, b"")
+        else:
+            self._answer(206, 4, b"0123")
+
+    def _answer(self, status: int, length: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Range", "bytes 0-3/10")
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+def test_one_connection_serves_many_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Counted, "connections", 0)
+    with served(_Counted) as endpoint, S3Reader(address.parse(f"s3:{endpoint}/bucket"), KEYS) as reader:
+        for _n in range(3):
+            assert reader.size("config") == 10
+            assert reader.read("config", 0, 4) == b"0123"
+            assert list(reader.list("data/")) == [("data/ab/abcd", 1)]
+            with pytest.raises(ObjectMissing):
+                reader.read("none", 0, 4)
+    assert _Counted.connections == 1
+
+
 class _Liar(http.server.BaseHTTPRequestHandler):
     """Answers a ranged GET as ``lie`` says: (status, Content-Range, body)."""
 
