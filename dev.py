@@ -65,6 +65,10 @@ if metrics.PAGE.read_text("utf-8") != metrics.reference_text():
 from guardian_exporters import alert_reference as alerts
 if alerts.PAGE.read_text("utf-8") != alerts.reference_text():
     raise SystemExit("docs/reference/alerts.md is stale: run python -m guardian_exporters.alert_reference --write")
+from guardian.baseline import reference as rules
+for name, text in rules.pages().items():
+    if (rules.FOLDER / name).read_text("utf-8") != text:
+        raise SystemExit(f"docs/reference/{name} is stale: run python -m guardian.baseline.reference --write")
 import runpy, sys
 sys.argv = ["build.py"]
 runpy.run_path("exporters/grafana/build.py", run_name="__main__")
