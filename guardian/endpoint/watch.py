@@ -16,6 +16,8 @@ from guardian.model.status import STATUS_SCHEMA, HostStatus
 
 EVERY: Final = 5.0
 _MOST: Final = 64 << 20
+PATIENCE: Final = 60.0
+"""After so many seconds a look that goes on is taken for one that fails: what was seen before it is too old."""
 _IDLE: Final = 10
 """A look that takes long is taken the more seldom: it may have a tenth of the time."""
 
@@ -32,14 +34,18 @@ class Watched:
         self._status: HostStatus | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="status", daemon=True)
+        self._begun: float | None = None
         self.problem = ""
 
     def status(self) -> HostStatus | None:
-        """What was seen last."""
-        return self._status
+        """What was seen last; None too while a look hangs."""
+        begun = self._begun
+        hangs = begun is not None and self._clock.monotonic() - begun > PATIENCE
+        return None if hangs else self._status
 
     def once(self) -> bool:
         """Look now; whether that gave a status."""
+        self._begun = self._clock.monotonic()
         try:
             self._status, self.problem = self._look(), ""
         except Exception as error:  # noqa: BLE001  the page says that nothing is known, and it is tried again
@@ -47,6 +53,8 @@ class Watched:
             if said != self.problem:
                 telemetry.log("metrics").warning("%s", said, exc_info=not isinstance(error, GuardianError))
             self._status, self.problem = None, said
+        finally:
+            self._begun = None
         return self._status is not None
 
     def start(self) -> None:

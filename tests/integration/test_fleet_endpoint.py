@@ -244,6 +244,37 @@ def test_a_status_is_told_no_longer_when_it_cannot_be_had() -> None:
     assert watched.once()
 
 
+def test_a_look_that_hangs_is_not_answered_by_what_was_seen_before() -> None:
+    class Moved(SystemClock):
+        at = 0.0
+
+        def monotonic(self) -> float:
+            return self.at
+
+    clock, release, begun = Moved(), threading.Event(), threading.Event()
+    status = next(PROVINCE.hosts(PROVINCE.end)).status
+    assert status is not None
+
+    def look() -> HostStatus:
+        if clock.at:
+            begun.set()
+            release.wait(30)
+        return status
+
+    watched = Watched(look, clock)
+    assert watched.once()
+    clock.at = 1.0
+    hanging = threading.Thread(target=watched.once)
+    hanging.start()
+    assert begun.wait(30)
+    assert watched.status() == status
+    clock.at = 62.0
+    assert watched.status() is None
+    release.set()
+    hanging.join(30)
+    assert watched.status() == status
+
+
 # the program
 
 
