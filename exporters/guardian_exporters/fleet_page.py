@@ -7,7 +7,7 @@ scrape done when a host has something new to say, and what a scrape is left with
 import hashlib
 import zlib
 from array import array
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import accumulate
@@ -29,6 +29,9 @@ from guardian_exporters.text import head, label, number, quoted, text
 SERVED: Final = tuple(family for family in (*HOSTS, *OF_HOSTS) if family.in_fleet)
 """The families of hosts, in the order in which they are served."""
 _AT: Final = {family.name: at for at, family in enumerate(SERVED)}
+_USUAL: Final = tuple(at for at, family in enumerate(SERVED) if family.fleet and family.zeros)
+"""Families that every host has something of."""
+_PLACE: Final = {at: place for place, at in enumerate(_USUAL)}
 _SAID: Final = frozenset(family.name.removeprefix("guardian_") for family in SERVED)
 _NAME: Final = b"\xff"
 """Stands for the metric's name in the lines that are kept: a byte that no text has."""
@@ -61,20 +64,18 @@ WHOLE: Final = Shard()
 class _Kept:
     """One host: its lines, how many they are, what it counts for, collectors that failed, its own page and network.
 
-    ``lines`` are those of all families in one piece, which costs less than many, ``ends`` where each family's end.
+    ``lines`` are those of :data:`_USUAL` families in one piece, which takes less room than many; those of family ``at``
+    lie from ``bounds[at]`` to ``bounds[at + 1]``. ``unusual`` are lines of the others, None where there are none.
     """
 
     slot: int
     lines: bytes
-    ends: "array[int]"
+    bounds: "array[int]"
+    unusual: dict[int, bytes] | None
     series: int
     tally: fleet.Tally
     failed: tuple[str, ...]
     target: tuple[str, str] | None
-
-    def of(self, at: int) -> bytes:
-        """The lines of one family."""
-        return self.lines[self.ends[at - 1] if at else 0 : self.ends[at]]
 
 
 @dataclass(slots=True)
@@ -125,13 +126,14 @@ class FleetPage:
         every = list(self._kept.values())
         mine = every if shard.of == 1 else [kept for kept in every if kept.slot % shard.of == shard.number - 1]
         yield self._first(every, extra, shard, openmetrics=openmetrics)
+        usual = [(kept.lines, kept.bounds) for kept in mine]
+        unusual = [kept.unusual for kept in mine if kept.unusual is not None]
         for at, family in enumerate(SERVED):
+            name = family.name.encode()
             top = "".join(f"{line}\n" for line in head(family, openmetrics=openmetrics)).encode()
-            for begin in range(0, len(mine), _AT_ONCE):
-                lines = b"".join([kept.of(at) for kept in mine[begin : begin + _AT_ONCE]])
-                if lines:
-                    yield top + lines.replace(_NAME, family.name.encode())
-                    top = b""
+            for piece in _usual(usual, _PLACE[at]) if at in _PLACE else _unusual(unusual, at):
+                yield top + piece.replace(_NAME, name)
+                top = b""
         if openmetrics:
             yield b"# EOF\n"
 
@@ -196,8 +198,25 @@ def _kept(host: FleetHost) -> _Kept:
     slot = int.from_bytes(hashlib.blake2b(host.id.encode(), digest_size=4).digest(), "big")
     target = (host.metrics_address, intern(host.network)) if host.metrics_address and host.expected else None
     count = sum(map(len, made.values()))
-    ends = array("I", accumulate(map(len, lines)))
-    return _Kept(slot, b"".join(lines), ends, count, fleet.Tally.of(host), tuple(failed), target)
+    usual = [lines[at] for at in _PLACE]
+    bounds = array("I", accumulate(map(len, usual), initial=0))
+    unusual = {at: said for at, said in enumerate(lines) if said and at not in _PLACE} or None
+    return _Kept(slot, b"".join(usual), bounds, unusual, count, fleet.Tally.of(host), tuple(failed), target)
+
+
+def _usual(hosts: Sequence[tuple[bytes, "array[int]"]], place: int) -> Iterator[bytes]:
+    """The lines of a family that most hosts have, so many hosts at a time."""
+    after = place + 1
+    for begin in range(0, len(hosts), _AT_ONCE):
+        some = hosts[begin : begin + _AT_ONCE]
+        if lines := b"".join([lines[bounds[place] : bounds[after]] for lines, bounds in some]):
+            yield lines
+
+
+def _unusual(hosts: Sequence[Mapping[int, bytes]], at: int) -> Iterator[bytes]:
+    """Those of a family that few have."""
+    if lines := b"".join([unusual[at] for unusual in hosts if at in unusual]):
+        yield lines
 
 
 def _identity(host: FleetHost) -> dict[str, str]:

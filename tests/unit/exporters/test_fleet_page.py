@@ -29,7 +29,6 @@ from guardian_exporters import catalogue, fleet_page, history
 from guardian_exporters.family import IDENTITY
 from guardian_exporters.fleet_feed import FleetFile, fill
 from guardian_exporters.fleet_page import FleetPage, Shard, made_of
-from guardian_exporters.patience import Patience
 
 _spec = importlib.util.spec_from_file_location("guardian_tests_hosts", Path(__file__).with_name("hosts.py"))
 assert _spec is not None
@@ -342,7 +341,7 @@ def test_a_host_that_hangs_is_left_out_and_the_others_are_served(monkeypatch: py
         return really(host)
 
     monkeypatch.setattr(fleet_page, "made_of", hangs)
-    page = FleetPage(SystemClock(), Patience(0.1))
+    page = FleetPage(SystemClock(), hosts.ShortFor(every[2].id))
     fill(page, fleet_of(PROVINCE.head(PROVINCE.end), every))
     release.set()
     now = samples(text(page))

@@ -27,7 +27,6 @@ from guardian.model.status import HostStatus
 from guardian_exporters import catalogue
 from guardian_exporters.declared_host import EXPORTER
 from guardian_exporters.exposition import COLLECT, Exporter
-from guardian_exporters.patience import Patience
 from guardian_exporters.reference import reference_text
 from guardian_exporters.text import MAX_LABEL, OPENMETRICS, PLAIN, label, number, wants_openmetrics
 
@@ -166,7 +165,7 @@ def test_a_part_that_hangs_is_waited_for_once_and_the_others_are_served() -> Non
         release.wait(30.0)
         yield "ledger_entries", (), 1.0
 
-    exporter = Exporter(SystemClock(), {**COLLECT, "ledger": hangs}, Patience(0.05))
+    exporter = Exporter(SystemClock(), {**COLLECT, "ledger": hangs}, hosts.ShortFor("ledger"))
     for _again in range(3):
         told = samples(exporter.text(hosts.reference_host()).decode())
         assert told["guardian_exporter_collector_success", "ledger"] == 0
