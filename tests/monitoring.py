@@ -10,7 +10,8 @@ stops what a test starts::
     prom.wait("guardian:plan_active")                    # until a query has an answer
     prom.query("guardian:rpo_used_ratio", at=…)
 
-The rules are the real ones. ``hold`` shortens their ``for``, ``every`` the time between two looks: that is all.
+The rules are the real ones. ``hold`` shortens their ``for``, and how long a restart may take; ``every`` is the time
+between two looks.
 """
 
 import http.server
@@ -92,6 +93,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.server.page.changed.notify_all()
         self.send_response(200)
         self.end_headers()
+        self.wfile.write(self.server.page.text.encode())
 
     def log_message(self, *_said: object) -> None:
         """Nothing."""
@@ -282,12 +284,13 @@ def _static(targets: str | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def shortened(folder: Path, hold: str | None, names: Iterable[str] = ("*.yml",)) -> Path:
-    """The rule files in ``folder``, with ``hold`` in place of every ``for``."""
+    """The rule files in ``folder``, with ``hold`` in place of every ``for``, and ten seconds for a restart."""
     folder.mkdir(exist_ok=True)
     for path in sorted({path for name in names for path in RULES.glob(name)}):
         text = path.read_text("utf-8")
         if hold is not None:
             text = re.sub(r"(?m)^(\s+for:).*$", rf"\1 {hold}", text)
+            text = text.replace("[10m]", "[10s]")
         (folder / path.name).write_text(text, "utf-8")
     return folder
 
