@@ -29,8 +29,8 @@ def main() -> int:
     parser.add_argument("--prowler")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="guardian-denied-") as root, Moto.start(Path(root)) as server:
-        bench = Bench(Path(root), server)
         seed(server, 4)
+        bench = Bench(Path(root), server)
         ours = guardian_verdicts(bench.guardian("a", FAMILIES))
         theirs: Verdicts = {}
         if asked.prowler:

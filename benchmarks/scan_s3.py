@@ -24,9 +24,8 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=3)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="guardian-s3-") as root, Moto.start(Path(root)) as server:
-        bench = Bench(Path(root), server)
         seed(server, asked.buckets)
-        return compare(bench, asked)
+        return compare(Bench(Path(root), server), asked)
 
 
 def compare(bench: Bench, asked: argparse.Namespace) -> int:

@@ -55,7 +55,7 @@ class Ran:
 
 @dataclass
 class Bench:
-    """A folder with a configured host; ``environment`` is that of every program."""
+    """A folder with a configured host, over a server that is seeded; ``environment`` is that of every program."""
 
     folder: Path
     server: Moto
@@ -67,8 +67,20 @@ class Bench:
         credentials.chmod(0o600)
         config = {
             "tenant": {"id": "bench"},
-            "repositories": {"main": {"url": str(self.folder / "repository")}},
-            "systems": {"app": {"sources": {"docs": {"kind": "files", "paths": [str(self.folder / "docs")]}}}},
+            "repositories": {
+                "main": {"url": str(self.folder / "repository")},
+                # So that one of the buckets is one of backups.
+                "far": {
+                    "url": f"s3:{self.server.endpoint}/agency-bucket-0000/far",
+                    "credentials": f"file:{credentials}",
+                },
+            },
+            "systems": {
+                "app": {
+                    "repository": "main",
+                    "sources": {"docs": {"kind": "files", "paths": [str(self.folder / "docs")]}},
+                }
+            },
             "scan": {
                 "targets": {
                     "storage": {"kind": "s3", "endpoint": self.server.endpoint, "credentials": f"file:{credentials}"}
