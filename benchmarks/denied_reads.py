@@ -53,8 +53,8 @@ def matrix(bench: Bench, prowler: str | None, ours: Verdicts, theirs: Verdicts) 
         if prowler:
             bench.prowler(prowler, f"b-{read}", read)
             shown("", "prowler", changes(theirs, prowler_verdicts(bench.folder / f"b-{read}")), totals)
-    for name, total in totals.items():
-        print(f"all reads, {name}: {told(total)}")
+    for name in ("guardian", "prowler") if prowler else ("guardian",):
+        print(f"all reads, {name}: {told(totals[name])}")
     return 1 if any(totals["guardian"][lie] for lie in LIES) else 0
 
 
