@@ -105,7 +105,9 @@ class Run:
     def guards(self) -> list[int]:
         """Guards of a restic that saves: Guardian's own children, before the program they guard in a backup."""
         self.look()
-        return [pid for pid in children(self.program.pid) if "backup" in arguments(pid)]
+        found = [(pid, arguments(pid)) for pid in children(self.program.pid)]
+        # A child that has not become its program yet still has Guardian's own arguments.
+        return [pid for pid, argv in found if "backup" in argv and any(word.endswith("guard.py") for word in argv)]
 
     def savers(self) -> list[int]:
         """The restics that save."""
