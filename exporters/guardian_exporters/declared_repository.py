@@ -54,8 +54,8 @@ REPOSITORIES: Final = (
     rare(
         "repo_unusable",
         (*REPOSITORY, "reason"),
-        "1 for why the newest attempt to work with it came to nothing; none where that attempt could use it.",
-        "最近一次访问该仓库失败的原因为 1；可正常使用时不输出。",
+        "1 for why the newest attempt to work with it failed, as the one before; none where it could be used.",
+        "最近一次访问该仓库失败、且此前一次也失败时，其原因为 1；可正常使用时不输出。",
         fleet=0,
         series=0,
     ),

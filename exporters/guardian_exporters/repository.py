@@ -18,6 +18,8 @@ UNUSABLE: Final = frozenset(
     }
 )
 """Codes of errors that say of a repository that nothing can be done with it."""
+TWICE: Final = 2
+"""Once is chance: a retry an hour later may find a storage that was down for a minute."""
 
 
 def repositories(status: HostStatus) -> Rows:
@@ -44,7 +46,7 @@ def repositories(status: HostStatus) -> Rows:
 
 
 def _unusable(status: HostStatus, repository: RepositoryStatus) -> Rows:
-    """Why the newest of all attempts that needed the repository came to nothing, if that was the repository's fault."""
+    """Why the newest of all attempts that needed the repository failed, not for the first time, and by its fault."""
     needed = [repository.maintain, repository.posture]
     needed += [source.backup for source in status.sources if source.repository == repository.key]
     needed += [copy.ran for copy in status.copies if copy.repository == repository.key]
@@ -52,7 +54,7 @@ def _unusable(status: HostStatus, repository: RepositoryStatus) -> Rows:
     if ended:
         _at, newest = max(ended, key=lambda one: seconds(one[0]))
         why = next((one.code for one in newest.last_reasons if one.code in UNUSABLE), None)
-        if why is not None and newest.last_outcome not in ("complete", "partial"):
+        if why is not None and newest.failures_in_a_row >= TWICE:
             yield "repo_unusable", (repository.key, why), 1
 
 

@@ -199,13 +199,18 @@ def test_what_is_found_has_a_series_for_as_long_as_it_stands() -> None:
         ("05:00", "failed", "storage-unreachable", None),  # maintenance has used it since
         ("07:00", "failed", "source-missing", None),  # not the repository's fault
         ("07:00", "complete", "repository-locked", None),  # it waited, and then went on
+        ("07:00", "interrupted", "storage-unreachable", None),  # once is chance
     ],
 )
 def test_a_repository_is_unusable_while_the_newest_attempt_says_so(
     ended: str, outcome: str, code: str, told: str | None
 ) -> None:
     backup = hosts.ran(
-        "backup:social/mail", last_ended=f"2026-11-23T{ended}:00Z", last_outcome=outcome, last_reasons=(reason(code),)
+        "backup:social/mail",
+        last_ended=f"2026-11-23T{ended}:00Z",
+        last_outcome=outcome,
+        last_reasons=(reason(code),),
+        failures_in_a_row={"failed": 2, "interrupted": 1, "complete": 0}[outcome],
     )
     found = samples(served(hosts.reference_host(sources=(hosts.source(backup=backup),))))
     unusable = [key for key in found if key[0] == "guardian_repo_unusable"]
