@@ -14,7 +14,7 @@ from guardian.cli.main import build
 ROOT = Path(__file__).resolve().parents[3]
 RULES = ROOT / "exporters" / "prometheus" / "rules"
 RUNBOOKS = ROOT / "runbooks"
-WRITTEN: tuple[str, ...] = ()
+WRITTEN: tuple[str, ...] = ("host-agent",)
 """The files of rules of which every alert must have its pages."""
 SECTIONS = {"": ["Meaning", "Impact", "Diagnosis", "Mitigation"], ".zh-CN": ["含义", "影响", "诊断", "处置"]}
 SCREEN_AND_A_HALF = 90
