@@ -34,7 +34,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, watching: Any) -> Itera
         out.write(history.END)
     started = watching.Prometheus.start(folder, tsdb=watching.filled(folder / "tsdb", folder / "past.om"))
     started.wait("count(guardian:rpo_bad)")
-    started.wait('count(ALERTS{alertstate="firing", severity="critical"})')
+    started.wait('count(ALERTS{alertstate="firing", system!=""}) and count(ALERTS{severity="critical"})')
     return started
 
 
