@@ -4,7 +4,6 @@ from guardian.i18n import N_
 
 TEXTS: dict[str, str] = {
     # jobs
-    "not-built": N_("this version does no such job"),
     "job-not-started": N_("the job's process could not be started: {why}"),
     "job-died": N_("the job's process died without a word, with exit code {exit_code}"),
     "job-died-by-signal": N_("the job's process was ended by {signal} (exit code {exit_code}) without a word"),

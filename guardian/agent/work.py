@@ -23,7 +23,7 @@ from guardian.agent.limits import be_modest
 from guardian.agent.messages import Teller
 from guardian.agent.order import Order
 from guardian.clock import SystemClock
-from guardian.errors import ExitCode, GuardianError, Interrupted, Skipped
+from guardian.errors import GuardianError, Interrupted, Skipped
 from guardian.model.job import JobKind, JobOutcome, JobResult
 from guardian.model.reason import Severity, reason
 from guardian.node import Node
@@ -91,14 +91,7 @@ def outcome_of(error: GuardianError) -> JobResult:
 
 
 def _work(kind: JobKind) -> Work:
-    module = KINDS.get(kind)
-    if module is None:
-        return _unknown
-    return cast("Work", importlib.import_module(module).work)
-
-
-def _unknown(_node: Node, _order: Order) -> JobResult:
-    return JobResult(outcome="failed", exit_code=int(ExitCode.UNEXPECTED), reasons=(reason("not-built"),))
+    return cast("Work", importlib.import_module(KINDS[kind]).work)
 
 
 def _closed(state: str) -> bool:

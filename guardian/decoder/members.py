@@ -98,10 +98,15 @@ class _Window:
                 if not self._grow():
                     raise
             else:
-                # What ends where the text ends may go on: a number, for one.
-                if end < len(self._text) or not self._grow():
+                if not self._goes_on(end) or not self._grow():
                     self._at = end
                     return value
+
+    def _goes_on(self, end: int) -> bool:
+        """Whether what ends at ``end`` may go on in the next piece: at the end of the text, or a number cut at its
+        point or exponent (``-0.``, ``1e+``)."""
+        rest = self._text[end : end + 3]
+        return len(rest) < 3 and all(character in "+-.0123456789Ee" for character in rest)
 
     def pass_over(self, wanted: str) -> bool:
         """Go behind the next ``]}``, if ``wanted`` does not come before it; False where neither is so."""

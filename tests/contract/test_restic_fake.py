@@ -158,9 +158,9 @@ def test_memory_stays_bounded_while_many_items_stream(say: Say) -> None:
             for n in range(200000)]"""
     seen = 0
 
-    def count(_action: str, _path: str) -> None:
+    def count(items: list[tuple[bytes, bytes]]) -> None:
         nonlocal seen
-        seen += 1
+        seen += len(items)
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     say(code=code).backup_files(FILES, count)

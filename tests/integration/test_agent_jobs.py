@@ -1,6 +1,7 @@
 """A job's process, started as the agent starts it: hooks, limits, deaths, what it says."""
 
 import copy
+import importlib
 import logging
 import os
 import signal
@@ -9,16 +10,17 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from guardian.agent.order import Order
 from guardian.agent.process import Ears, grace, perform
+from guardian.agent.work import KINDS
 from guardian.clock import SystemClock
 from guardian.config.load import load
 from guardian.model.events import Event, Phase, Remark
-from guardian.model.job import JobResult, Task
+from guardian.model.job import JobKind, JobResult, Task
 from guardian.proc import Stop
 
 SLOT = datetime(2026, 11, 2, 2, 30, tzinfo=UTC)
@@ -169,9 +171,10 @@ def test_processor_and_disk_priority(job: Any, site: Any) -> None:
         assert (site.root / "io").read_text().startswith("idle")
 
 
-def test_a_kind_that_no_module_does(job: Any) -> None:
-    result, _heard = job(task=Task(key="scan", kind="scan"))
-    assert codes(result) == ["not-built"]
+def test_every_kind_has_a_module_that_does_it() -> None:
+    assert set(KINDS) == set(get_args(JobKind))
+    for name in KINDS.values():
+        assert callable(importlib.import_module(name).work)
 
 
 def test_a_process_that_dies(job: Any, site: Any, agents: Any) -> None:
