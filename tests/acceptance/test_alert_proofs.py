@@ -118,7 +118,9 @@ def test_what_breaks_on_a_host_reaches_somebody_once(watched: Watched) -> None:
     watched.reload(watched.good.replace("every 1h", "every 3s"))
     watched.wait("GuardianRepositoryUnusable")
     # Somebody edits the signed log.
-    tile = max((path for path in (site.state / "log").rglob("*") if "entries" in path.parts), key=lambda path: path.name)
+    tile = max(
+        (path for path in (site.state / "log").rglob("*") if "entries" in path.parts), key=lambda path: path.name
+    )
     tile.chmod(0o600)
     data = bytearray(tile.read_bytes())
     data[len(data) // 2] ^= 1
