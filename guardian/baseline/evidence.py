@@ -1,6 +1,7 @@
 """The grounds of a verdict as they may be shown and kept: cut to a length, without secrets, safe to look at."""
 
 import json
+import re
 from typing import Final
 
 from guardian.baseline.question import Leaf
@@ -10,6 +11,10 @@ from guardian.model.visible import visible
 
 MAX_SHOWN: Final = 200
 _SECRET: Final = ("password", "passwd", "secret", "token", "requirepass", "masterauth", "private_key", "access_key_id")
+_WORD: Final = re.compile(
+    r"yes|no|on|off|true|false|none|empty|locked|set|any|md5|[a-z0-9]{0,9}-?sha-?[0-9]{1,3}(-[a-z]+)?|[0-9]{1,6}"
+)
+"""What a setting about passwords is set to, and nobody's password: ``permitemptypasswords = yes``."""
 _HARMLESS: Final = (int, float, bool, type(None))
 
 
@@ -27,7 +32,8 @@ def evidence(leaf: Leaf) -> Evidence:
 
 def _value(leaf: Leaf) -> str:
     name = leaf.path.rsplit("/", 1)[-1].lower()
-    if any(word in name for word in _SECRET) and not isinstance(leaf.value, _HARMLESS):
+    plain = isinstance(leaf.value, _HARMLESS) or (isinstance(leaf.value, str) and _WORD.fullmatch(leaf.value))
+    if any(word in name for word in _SECRET) and not plain:
         return "***"  # a collector keeps secrets out of facts; this is the second wall
     return _shown(leaf.value)
 

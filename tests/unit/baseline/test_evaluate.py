@@ -155,6 +155,10 @@ def test_the_evidence_names_the_items_that_break_a_rule_and_hides_secrets(rules:
     assert (broken.op, broken.expected, broken.value) == ("<=", "90", "99999")
     leaf = verdict.leaves[1]._replace(path="redis/requirepass", value="hunter2" * 100)
     assert evidence(leaf).value == "***"
+    assert evidence(leaf._replace(path="sshd/effective/permitemptypasswords", value="yes")).value == "yes"
+    assert (
+        evidence(leaf._replace(path="pg/settings/password_encryption", value="scram-sha-256")).value == "scram-sha-256"
+    )
 
 
 def test_a_parameter_may_be_tightened_and_never_loosened(rules: Library) -> None:
