@@ -1,5 +1,6 @@
 """A page for every alert, in both languages, of four sections, whose commands exist and whose links lead somewhere."""
 
+import functools
 import re
 import shlex
 import subprocess
@@ -14,7 +15,7 @@ from guardian.cli.main import build
 ROOT = Path(__file__).resolve().parents[3]
 RULES = ROOT / "exporters" / "prometheus" / "rules"
 RUNBOOKS = ROOT / "runbooks"
-WRITTEN: tuple[str, ...] = ("host-agent",)
+WRITTEN: tuple[str, ...] = ("host-agent", "host-backup", "host-storage")
 """The files of rules of which every alert must have its pages."""
 SECTIONS = {"": ["Meaning", "Impact", "Diagnosis", "Mitigation"], ".zh-CN": ["含义", "影响", "诊断", "处置"]}
 SCREEN_AND_A_HALF = 90
@@ -23,6 +24,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 OPERATORS = {"|", ">", "<", "&&", ";", "2>", ">>"}
 
 
+@functools.cache
 def alerts(*files: str) -> list[str]:
     """The alerts of these files of rules, all of them where none is named, in their order."""
     found = sorted(path for path in RULES.glob("*.yml") if not files or path.stem in files)
