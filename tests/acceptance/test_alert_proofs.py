@@ -117,14 +117,12 @@ def test_what_breaks_on_a_host_reaches_somebody_once(watched: Watched) -> None:
     site.repository.rename(site.root / "elsewhere")
     watched.reload(watched.good.replace("every 1h", "every 3s"))
     watched.wait("GuardianRepositoryUnusable")
-    # Somebody edits the signed log.
-    tile = max(
-        (path for path in (site.state / "log").rglob("*") if "entries" in path.parts), key=lambda path: path.name
-    )
-    tile.chmod(0o600)
-    data = bytearray(tile.read_bytes())
-    data[len(data) // 2] ^= 1
-    tile.write_bytes(data)
+    # Somebody signs the log's head anew, with another root.
+    head = site.state / "log" / "checkpoint"
+    lines = head.read_text("utf-8").split("\n")
+    lines[2] = "A" * 43 + "="
+    (head.parent / "forged").write_text("\n".join(lines), "utf-8")
+    (head.parent / "forged").rename(head)
     watched.wait("GuardianLedgerBroken")
     # And the agent ends.
     watched.agent.kill()
