@@ -129,11 +129,3 @@ def test_what_breaks_on_a_host_reaches_somebody_once(watched: Watched) -> None:
     watched.wait("GuardianAgentDown")
     once = [one["labels"] for one in watched.told.alerts() if one["labels"]["alertname"] == "GuardianSnapshotsDeleted"]
     assert len(once) == 1, "the right page arrives, once"
-
-
-def test_a_journal_that_cannot_be_used_is_told(watched: Watched) -> None:
-    journal = watched.site.state / "agent"
-    for path in journal.glob("journal*"):
-        path.chmod(0o600)
-        path.write_bytes(b"\0" * 4096)
-    watched.wait("GuardianJournalBroken")

@@ -41,7 +41,7 @@ def guardian(*words: str) -> Said:
     """The command line, in this process: a start of Python for each would take most of the time."""
     out = io.TextIOWrapper(io.BytesIO(), "utf-8")
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.TextIOWrapper(io.BytesIO(), "utf-8")):
-        code = main._run(["--lang", "en", *words])
+        code = main._run(["--lang", "en", *words], main.build, "guardian")
     out.flush()
     return Said(code, out.buffer.getvalue().decode())  # type: ignore[attr-defined]
 

