@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ PATIENCE = 60.0
 class Running:
     """One agent process. Its log is in ``log``."""
 
-    def __init__(self, site: Any, *arguments: str, **environment: str) -> None:
+    def __init__(self, site: Any, *arguments: str, by: Sequence[str] = (), **environment: str) -> None:
+        """Start it; ``by`` are a program and its options that start it in turn, such as ``setpriv``."""
         self.site = site
         self.path = site.root / f"agent-{time.monotonic_ns()}.log"
         with self.path.open("wb") as out:
             self.process = subprocess.Popen(
-                site.argv("agent", "run", *arguments),
+                [*by, *site.argv("agent", "run", *arguments)],
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,
