@@ -72,7 +72,7 @@ AGENT: Final = (
         "agent_journal_intact",
         (),
         "Whether the journal of the agent can be read and written.",
-        "代理的运行日志库是否可读写。",
+        "代理的任务记录库是否可读写。",
         fleet=True,
     ),
     family(
