@@ -1,7 +1,6 @@
 """What a configuration makes worth looking at beyond hosts and servers: storages, clusters, exports, protection."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from guardian.model.address import S3Address, parse
 from guardian.model.finding import CollectorRun, Json, TargetKind, TargetRef
 from guardian.model.scan_target import DocumentTarget, KubernetesTarget, S3Target
 from guardian.node import Node
-from guardian.objectstore.answers import refuse_pages
+from guardian.objectstore.account import Account
 from guardian.objectstore.patience import within
 from guardian.objectstore.service import Service, open_service
 
@@ -103,26 +102,16 @@ def _storage_facts(node: Node, place: tuple[str, S3Target, S3Address], wish: s3.
     secrets = credentials(target.credentials, node.loaded.base)
     service = Service(address.endpoint, address.host, target.region, target.cacert, s3.THREADS)
     labels = {**target.labels, "endpoint": address.authority}
-    with _client(address, service, secrets) as client:
-        listing = s3.list_buckets(client, wish)
+    with Account(address, service, secrets) as account:
+        listing = s3.list_buckets(account, wish)
         if target.identities:
-            account = read_identities(target, service, secrets, node) if people else unread(_NOT_ASKED)
-            facts = {"buckets": listing.listed, "account": account}
+            people_ = read_identities(target, service, secrets, node) if people else unread(_NOT_ASKED)
+            facts = {"buckets": listing.listed, "account": people_}
             yield _ref("s3-account", name, labels), facts, (_run("s3-account", facts),)
-        yield from _bucket_views(name, labels, s3.read_each(client, listing, wish, node.heed))
+        yield from _bucket_views(name, labels, s3.read_each(account, listing, wish, node.heed))
     if is_unread(listing.listed):
         # There are buckets that nobody sees: their verdicts do not vanish.
         raise Unavailable(_("the buckets cannot be listed: {why}").format(why=listing.listed["$err"]))
-
-
-@contextmanager
-def _client(address: S3Address, service: Service, secrets: Mapping[str, Any]) -> Iterator[Any]:
-    client = open_service("s3", service, secrets)
-    client.meta.events.register("before-parse.s3", refuse_pages(address))
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def read_storage(
@@ -130,8 +119,8 @@ def read_storage(
 ) -> s3.Buckets:
     """The buckets at ``address``'s server, as the wish in ``by`` has it."""
     wish, node = by
-    with _client(address, service, secrets) as client:
-        return s3.read_buckets(client, wish, node.heed)
+    with Account(address, service, secrets) as account:
+        return s3.read_buckets(account, wish, node.heed)
 
 
 def read_identities(target: S3Target, service: Service, secrets: Mapping[str, Any], node: Node) -> Any:

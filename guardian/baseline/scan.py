@@ -123,7 +123,8 @@ def run_scan(node: Node, asked: Asked) -> Scanned:
         gathered = Gathered(store.standing(), full=not asked.targets and not asked.baselines)
         judge = Judge(node.tenant, policy, waivers, started)
         threshold = asked.fail_on or node.loaded.config.scan.fail_on
-        scanned = scan_places(site, places, judge, gathered, (known, threshold, store))
+        with store.behind() as keep:
+            scanned = scan_places(site, places, judge, gathered, (known, threshold, keep))
         entry = _recorded(node, scanned.result)
         store.stand(gathered.standing)
         store.sweep(started)

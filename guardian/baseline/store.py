@@ -7,8 +7,10 @@ statement in the log names it. ``scans/standing.json`` is a convenience: without
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,12 +28,36 @@ KEPT: Final = timedelta(days=400)
 """So long views and verdicts are kept: a year and the time of an assessment."""
 MAX_OBJECT: Final = 256 << 20
 MAX_STORED: Final = 64 << 20
+_WRITERS: Final = 4
+_WAITING: Final = 16
+"""Things that wait for the disk at a time."""
 
 
 class Standing(Stated):
     """How the findings stood after the newest scan: target (``KIND:ID``) → finding → verdict."""
 
     targets: dict[str, dict[str, Was]]
+
+
+class Behind:
+    """Keeps while the scan goes on: two syncs for each target would double the time of a scan of many small ones."""
+
+    def __init__(self, put: Callable[[str, bytes], Future[None]]) -> None:
+        """``put(digest, data)`` begins to keep ``data``."""
+        self._put = put
+        self._pending: deque[Future[None]] = deque()
+
+    def keep(self, data: bytes) -> str:
+        """Begin to keep ``data``; its digest. Waits when too much is waiting already, so that memory stays small."""
+        self.settle(_WAITING)
+        digest = hashlib.sha256(data).hexdigest()
+        self._pending.append(self._put(digest, data))
+        return digest
+
+    def settle(self, waiting: int) -> None:
+        """Wait until at most ``waiting`` things are not on disk yet."""
+        while len(self._pending) > waiting:
+            self._pending.popleft().result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +68,29 @@ class ScanStore:
 
     def keep(self, data: bytes) -> str:
         """Keep ``data``; its digest. What is there already stays. Raises StorageFull, Unavailable."""
+        digest = hashlib.sha256(data).hexdigest()
+        self._put(digest, data)
+        return digest
+
+    @contextmanager
+    def behind(self) -> Iterator["Behind"]:
+        """A way to keep things that does not wait for the disk; at the end all of them are there.
+
+        Raises what :meth:`keep` raises, there or at one of the next things.
+        """
+        with ThreadPoolExecutor(_WRITERS, thread_name_prefix="keep") as pool:
+            behind = Behind(lambda digest, data: pool.submit(self._put, digest, data))
+            yield behind
+            behind.settle(0)
+
+    def _put(self, digest: str, data: bytes) -> None:
         import zstandard  # noqa: PLC0415  start-up stays quick
 
-        digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
         if not path.exists():
             private_dir(path.parent)
             with suppress(FileExistsError):
-                write_new(path, zstandard.ZstdCompressor(level=9).compress(data))
-        return digest
+                write_new(path, zstandard.ZstdCompressor().compress(data))
 
     def read(self, digest: str) -> bytes:
         """The bytes of ``digest``.

@@ -6,6 +6,7 @@ secret of ours that a server echoes is struck out.
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guardian.errors import ConfigError, GuardianError, StorageFull, StorageRefused, StorageUnreachable
@@ -29,6 +30,24 @@ _CREDENTIALS = {
 }
 _SKEW = {"RequestTimeTooSkewed", "RequestExpired"}
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507"}
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why there is no answer: a short stable code, and whether nobody is there to answer anything else."""
+
+    code: str
+    unreachable: bool = False
+
+
+def reason(error: Exception) -> Why | None:
+    """Why boto3 has no answer; None for an error that is not its own."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  large and optional
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    if isinstance(error, (BotoCoreError, ClientError)):
+        return Why(short(error), is_unreachable(error))
+    return Why(NOT_UNDERSTOOD) if isinstance(error, ResponseParserError) else None
 
 
 def code(error: "ClientError") -> str:

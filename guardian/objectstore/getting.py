@@ -1,14 +1,17 @@
-"""Signed GET and HEAD requests to one bucket, by the standard library alone: all that reading a repository takes.
+"""Signed GET and HEAD requests to one bucket, by the standard library alone: all that reading takes.
 
 boto3 does the rest of S3 (:mod:`guardian.objectstore.s3`). To read back the few objects that a backup left, its 26 MiB
-and its third of a second are too much (docs/adr/0015-reading-s3.md).
+and its third of a second are too much, and to ask thousands of buckets for their settings its millisecond for each
+request (docs/adr/0015-reading-s3.md).
 """
 
 import http.client
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from guardian.clock import Clock, SystemClock
 from guardian.errors import GuardianError, StorageUnreachable
@@ -67,6 +70,33 @@ class Answer:
         self._release(self._response.isclosed() and not self._response.will_close)
 
 
+@dataclass(slots=True)
+class _Idle:
+    """Connections to one host that wait for the next question."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting: list[http.client.HTTPConnection] = field(default_factory=list)
+    _closed: bool = False
+
+    def take(self) -> http.client.HTTPConnection | None:
+        with self._lock:
+            return self._waiting.pop() if self._waiting else None
+
+    def give_back(self, connection: http.client.HTTPConnection, reusable: bool) -> None:
+        with self._lock:
+            if reusable and not self._closed and len(self._waiting) < _IDLE:
+                self._waiting.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed, waiting = True, self._waiting
+            self._waiting = []
+        for connection in waiting:
+            connection.close()
+
+
 class Getter:
     """Asks one S3 service about one bucket. For several threads; close it when they are done."""
 
@@ -78,17 +108,23 @@ class Getter:
         self._clock = clock or SystemClock()
         self._context = tls_context(address, cacert)
         self._in_host = address.host.endswith(BUCKET_IN_HOST)
-        self._lock = threading.Lock()
-        self._idle: list[http.client.HTTPConnection] = []
-        self._closed = False
+        self._idle = _Idle()
+
+    def of(self, bucket: str) -> Self:
+        """One for another bucket of the same service; "" asks the service itself. To be closed as well."""
+        other = copy(self)
+        other._address = replace(self._address, bucket=bucket)  # noqa: SLF001  it is one of ours
+        if self._in_host:
+            other._idle = _Idle()  # noqa: SLF001  it is one of ours
+        return other
+
+    def shares(self, other: "Getter") -> bool:
+        """Whether both use the same connections: then one of them is closed for both."""
+        return self._idle is other._idle  # noqa: SLF001  it is one of ours
 
     def close(self) -> None:
         """Let go of the connections that nobody uses; the others go when their answers are closed."""
-        with self._lock:
-            self._closed, idle = True, self._idle
-            self._idle = []
-        for connection in idle:
-            connection.close()
+        self._idle.close()
 
     def ask(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """Ask about the object ``key`` ("": the bucket). Asked again when that may help: nothing is changed by it.
@@ -119,11 +155,15 @@ class Getter:
     def _request(self, method: str, key: str, query: Mapping[str, str]) -> Request:
         address = self._address
         if self._in_host:
-            return Request(method, f"{address.bucket}.{address.authority}", f"/{key}", query)
+            return Request(method, self._before() + address.authority, f"/{key}", query)
         return Request(method, address.authority, f"/{address.bucket}" + (f"/{key}" if key else ""), query)
 
+    def _before(self) -> str:
+        """What stands before the service's name where the bucket is part of it."""
+        return f"{self._address.bucket}." if self._in_host and self._address.bucket else ""
+
     def _send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        while (connection := self._take()) is not None:
+        while (connection := self._idle.take()) is not None:
             try:
                 return self._once(connection, request, headers)
             except ConnectionError:
@@ -141,13 +181,13 @@ class Getter:
 
         def release(reusable: bool) -> None:
             response.close()
-            self._give_back(connection, reusable)
+            self._idle.give_back(connection, reusable)
 
         return Answer(response, release, self._failed)
 
     def _connect(self) -> http.client.HTTPConnection:
         address = self._address
-        host = f"{address.bucket}.{address.host}" if self._in_host else address.host
+        host = self._before() + address.host
         connection: http.client.HTTPConnection
         if self._context is None:
             connection = http.client.HTTPConnection(host, address.port, timeout=_CONNECT_TIMEOUT)
@@ -162,17 +202,6 @@ class Getter:
             connection.close()
             raise
         return connection
-
-    def _take(self) -> http.client.HTTPConnection | None:
-        with self._lock:
-            return self._idle.pop() if self._idle else None
-
-    def _give_back(self, connection: http.client.HTTPConnection, reusable: bool) -> None:
-        with self._lock:
-            if reusable and not self._closed and len(self._idle) < _IDLE:
-                self._idle.append(connection)
-                return
-        connection.close()
 
     def _failed(self, error: OSError | http.client.HTTPException) -> GuardianError:
         """What ended a request, or the reading of its answer, in Guardian's words."""

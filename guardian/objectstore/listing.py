@@ -34,13 +34,13 @@ class Refusal:
 
 def page(body: bytes) -> Page:
     """A page of ListObjectsV2. Raises NoList."""
-    root = _parse(body)
-    if root is None or _name(root) != "ListBucketResult":
+    root = parsed(body)
+    if root is None or name_of(root) != "ListBucketResult":
         raise NoList
     escaped = _text(root, "EncodingType") == "url"
     found = []
     for item in root:
-        if _name(item) == "Contents":
+        if name_of(item) == "Contents":
             key, size = _text(item, "Key"), _text(item, "Size")
             if key is None or size is None or not size.isascii() or not size.isdigit() or len(size) > 19:
                 raise NoList
@@ -51,14 +51,15 @@ def page(body: bytes) -> Page:
 
 def refusal(status: int, body: bytes, region: str | None) -> Refusal:
     """The reason in the ``body`` of an answer that is a no; ``region`` is what its head says of it. Never raises."""
-    root = _parse(body)
-    if root is None or _name(root) != "Error":
+    root = parsed(body)
+    if root is None or name_of(root) != "Error":
         return Refusal(status, str(status), region=region)
     code, message = _text(root, "Code"), _text(root, "Message")
     return Refusal(status, code or str(status), message or "", region or _text(root, "Region"))
 
 
-def _parse(body: bytes) -> ET.Element | None:
+def parsed(body: bytes) -> ET.Element | None:
+    """The answer's top element; None for what is no XML, or has a document type."""
     try:
         text = body.decode("utf-8")
         return None if "<!DOCTYPE" in text else ET.fromstring(text)  # noqa: S314  what could define an entity is refused
@@ -66,9 +67,10 @@ def _parse(body: bytes) -> ET.Element | None:
         return None
 
 
-def _name(element: ET.Element) -> str:
+def name_of(element: ET.Element) -> str:
+    """Its name without the name space."""
     return element.tag.rpartition("}")[2]
 
 
 def _text(element: ET.Element, name: str) -> str | None:
-    return next((child.text or "" for child in element if _name(child) == name), None)
+    return next((child.text or "" for child in element if name_of(child) == name), None)

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from guardian.errors import StorageRefused
 from guardian.objectstore import answers
+from guardian.objectstore.answers import Why
 
 T = TypeVar("T")
 
@@ -26,9 +27,11 @@ class Fact(Generic[T]):
 class Questions:
     """Asks for one fact after the other and remembers that nobody answers. ``asked`` counts what was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: Callable[[Exception], Why | None] = answers.reason) -> None:
+        """``reason`` knows the errors of whoever sends; by itself those of boto3."""
         self.asked = 0
         self.unreachable: str | None = None
+        self._reason = reason
 
     def __call__(
         self,
@@ -37,22 +40,25 @@ class Questions:
         absent: Mapping[str, T | None] | None = None,
     ) -> Fact[T]:
         """The fact that ``request``'s answer means; ``absent`` says what a code for "there is none" means."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  large and optional
-        from botocore.parsers import ResponseParserError  # noqa: PLC0415
-
         if self.unreachable is not None:
             return Fact(None, self.unreachable)
         self.asked += 1
         try:
             return Fact(meaning(request()))
-        except (BotoCoreError, ClientError) as error:
-            why = answers.short(error)
-            if absent is not None and why in absent:
-                return Fact(absent[why])
-            if answers.is_unreachable(error):
-                self.unreachable = why
-        except TimeoutError:
-            self.unreachable = why = "timeout"
-        except (StorageRefused, LookupError, TypeError, ValueError, AttributeError, ResponseParserError):
-            why = answers.NOT_UNDERSTOOD
-        return Fact(None, why)
+        except Exception as error:
+            why = self._reason(error) or _common(error)
+            if why is None:
+                raise
+        if absent is not None and why.code in absent:
+            return Fact(absent[why.code])
+        if why.unreachable:
+            self.unreachable = why.code
+        return Fact(None, why.code)
+
+
+def _common(error: Exception) -> Why | None:
+    if isinstance(error, TimeoutError):
+        return Why("timeout", unreachable=True)
+    if isinstance(error, (StorageRefused, LookupError, TypeError, ValueError, AttributeError)):
+        return Why(answers.NOT_UNDERSTOOD)
+    return None

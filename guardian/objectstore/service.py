@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from guardian import __version__
 from guardian.errors import ConfigError, Unavailable
 from guardian.i18n import _
 from guardian.model.secret import Secret
@@ -75,6 +76,7 @@ def open_service(name: str, service: Service, credentials: Mapping[str, Secret])
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             max_pool_connections=service.connections,
+            user_agent=f"guardian/{__version__}",
         ),
     )
 

@@ -6,17 +6,19 @@ import re
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 
 from guardian.baseline.cloud import cloud_places
 from guardian.baseline.evaluate import Ready, ready
@@ -32,8 +34,11 @@ from guardian.clock import SystemClock, rfc3339
 from guardian.config.load import load
 from guardian.demo.server import SeaweedFS
 from guardian.ledger.store import Log
+from guardian.model.address import parse
 from guardian.model.evidence import KeyEvent
 from guardian.node import Node
+from guardian.objectstore.account import Account
+from guardian.objectstore.getting import Refused
 from guardian.objectstore.service import Service, open_service
 from guardian.proc import Stop
 
@@ -175,10 +180,11 @@ def test_a_right_that_is_taken_away_makes_verdicts_unknown_and_changes_no_other(
 
 
 def test_seven_requests_a_bucket_are_enough_for_the_rules_of_s3(moto: Any) -> None:
-    client = open_service("s3", Service(moto.endpoint, "127.0.0.1", "us-east-1"), iam.as_secrets(moto.keys["all"]))
-    sent: dict[str, int] = {}
-    client.meta.events.register("before-send.s3", lambda request, **_named: count(sent, request.url))
-    read = s3.read_buckets(client, s3.Wish())
+    before = moto.log.read_text("utf-8", "replace").count("\n")
+    with account_at(moto.endpoint, moto.keys["all"]) as account:
+        read = s3.read_buckets(account, s3.Wish())
+    lines = moto.log.read_text("utf-8", "replace").split("\n")[before:]
+    sent = Counter(found[1] for line in lines if (found := re.search(r"GET (/[^?/ ]*)[? ]", line)))
     # What has no versions has no locks: of those buckets nobody asks for them.
     assert {name: sent[f"/{name}"] for name in read.listed} == {
         "bucket-0": 7, "bucket-1": 7, "bucket-2": 6, "bucket-3": 6,
@@ -188,9 +194,79 @@ def test_seven_requests_a_bucket_are_enough_for_the_rules_of_s3(moto: Any) -> No
     assert needed <= s3.USUAL | {"role"}
 
 
-def count(sent: dict[str, int], url: str) -> None:
-    path = urlsplit(url).path
-    sent[path] = sent.get(path, 0) + 1
+def account_at(endpoint: str, keys: tuple[str, str]) -> Account:
+    return Account(parse(f"s3:{endpoint}/any"), Service(endpoint, "127.0.0.1", "us-east-1"), iam.as_secrets(keys))
+
+
+ASKED: dict[str, Callable[[Any], Callable[..., Any]]] = {
+    "versioning": lambda client: client.get_bucket_versioning,
+    "object-lock": lambda client: client.get_object_lock_configuration,
+    "encryption": lambda client: client.get_bucket_encryption,
+    "publicAccessBlock": lambda client: client.get_public_access_block,
+    "acl": lambda client: client.get_bucket_acl,
+    "policy": lambda client: client.get_bucket_policy,
+    "lifecycle": lambda client: client.get_bucket_lifecycle_configuration,
+    "logging": lambda client: client.get_bucket_logging,
+    "tagging": lambda client: client.get_bucket_tagging,
+}
+"""How boto3 calls what an account is asked for."""
+
+
+def said(ask: Callable[[], Any]) -> Any:
+    """An answer, or the code of a refusal; what boto3 adds, or knows as a number, is not looked at."""
+    try:
+        answer = ask()
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    except Refused as error:
+        return error.refusal.code
+    return json.loads(json.dumps(told(answer)).lower())
+
+
+NOT_LOOKED_AT = ("ResponseMetadata", "Type", "DisplayName", "TransitionDefaultMinimumObjectSize")
+"""Of the head of the answer, an attribute, a name for people."""
+
+
+def told(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: told(one) for key, one in value.items() if key not in NOT_LOOKED_AT}
+    if isinstance(value, list):
+        return [told(one) for one in value]
+    return value if isinstance(value, bool) else str(value)
+
+
+def set_everything(client: Any, bucket: str) -> None:
+    """Every setting that has an answer of several parts; what the server does not know is left."""
+    days = {"NoncurrentVersionExpiration": {"NoncurrentDays": 9, "NewerNoncurrentVersions": 2}}
+    both = {"And": {"Prefix": "b/", "Tags": [{"Key": "a", "Value": "true"}, {"Key": "c", "Value": "d"}]}}
+    rules = [
+        {"ID": "one", "Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 3}},
+        {"ID": "two", "Status": "Disabled", "Filter": both, **days},
+    ]
+    tags = {"TagSet": [{"Key": "Level", "Value": "true"}, {"Key": "owner", "Value": "<&>"}]}
+    with suppress(ClientError):
+        client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    with suppress(ClientError):
+        client.put_bucket_tagging(Bucket=bucket, Tagging=tags)
+
+
+def same_as_boto3(account: Account, client: Any, buckets: list[str]) -> None:
+    listed = [one["Name"] for one in client.list_buckets()["Buckets"]]
+    assert [name for name, _region in account.buckets()] == listed
+    set_everything(client, buckets[-1])
+    for bucket in (*buckets, "there-is-no-such-bucket"):
+        for name, method in ASKED.items():
+            ours = said(partial(account.setting, bucket, name))
+            theirs = said(partial(method(client), Bucket=bucket))
+            assert ours == theirs, (bucket, name)
+
+
+def test_answers_are_those_that_boto3_gives(tmp_path: Path) -> None:
+    with iam.Moto.start(tmp_path) as server:
+        client = server.client("s3")
+        seed(client)
+        with account_at(server.endpoint, ("a", "b")) as account:
+            same_as_boto3(account, client, [f"bucket-{number}" for number in range(4)])
 
 
 def test_a_server_that_never_ends_an_answer_is_waited_for_no_longer_than_asked() -> None:
@@ -205,13 +281,9 @@ def test_a_server_that_never_ends_an_answer_is_waited_for_no_longer_than_asked()
     server = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=serve, args=(server,))
     thread.start()
-    client = open_service(
-        "s3",
-        Service(f"http://127.0.0.1:{server.getsockname()[1]}", "127.0.0.1", "us-east-1"),
-        iam.as_secrets(("a", "b")),
-    )
+    account = account_at(f"http://127.0.0.1:{server.getsockname()[1]}", ("a", "b"))
     try:
-        read = s3.read_buckets(client, s3.Wish(roles={"bucket-0": "backup"}, listing=False, seconds=1.0))
+        read = s3.read_buckets(account, s3.Wish(roles={"bucket-0": "backup"}, listing=False, seconds=1.0))
     finally:
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
@@ -240,6 +312,11 @@ def test_a_server_without_public_access_blocks_is_unknown_and_never_a_pass(
             Bucket="bucket-0", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": retention}
         )
         found = looker(server.endpoint, server.credentials_file(tmp_path / "keys"))
+        account = Account(
+            parse(f"s3:{server.endpoint}/any"), Service(server.endpoint, "127.0.0.1", "us-east-1"), server.credentials
+        )
+        with account:
+            same_as_boto3(account, client, ["bucket-0"])
     bucket = found["s3-bucket:storage/bucket-0"]["bucket"]
     assert bucket["lock"] == {"enabled": True, "mode": "compliance", "days": 30}
     assert bucket["public_access_block"] == {"$err": "not implemented by this service (NotImplemented)"}

@@ -7,16 +7,14 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from guardian.baseline.facts import s3_settings
 from guardian.baseline.facts.unread import refused, unread
 from guardian.clock import SystemClock
+from guardian.objectstore.account import Account, reason
 from guardian.objectstore.patience import within
 from guardian.objectstore.questions import Questions
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 USUAL: Final = frozenset(
     {"versioning", "lock", "encryption", "public_access_block", "acl", "policy", "lifecycle", "region"}
@@ -57,7 +55,7 @@ _NO_LOCK: Final[Mapping[str, Any]] = {"enabled": False, "mode": None, "days": No
 @dataclass(frozen=True, slots=True)
 class _Setting:
     right: str
-    ask: Callable[["S3Client", str], Any]
+    asked: str
     meaning: Callable[[Any, str], Any]
     absent: Mapping[str, Any] = field(default_factory=dict)
 
@@ -65,52 +63,52 @@ class _Setting:
 _SETTINGS: Final[dict[str, _Setting]] = {
     "versioning": _Setting(
         "s3:GetBucketVersioning",
-        lambda client, name: client.get_bucket_versioning(Bucket=name),
+        "versioning",
         lambda answer, _name: s3_settings.versioning(answer),
     ),
     "lock": _Setting(
         "s3:GetBucketObjectLockConfiguration",
-        lambda client, name: client.get_object_lock_configuration(Bucket=name),
+        "object-lock",
         lambda answer, _name: s3_settings.lock(answer),
         {"ObjectLockConfigurationNotFoundError": dict(_NO_LOCK)},
     ),
     "encryption": _Setting(
         "s3:GetEncryptionConfiguration",
-        lambda client, name: client.get_bucket_encryption(Bucket=name),
+        "encryption",
         lambda answer, _name: s3_settings.encryption(answer),
         {"ServerSideEncryptionConfigurationNotFoundError": None},
     ),
     "public_access_block": _Setting(
         "s3:GetBucketPublicAccessBlock",
-        lambda client, name: client.get_public_access_block(Bucket=name),
+        "publicAccessBlock",
         lambda answer, _name: s3_settings.public_access_block(answer),
         {"NoSuchPublicAccessBlockConfiguration": None},
     ),
     "acl": _Setting(
         "s3:GetBucketAcl",
-        lambda client, name: client.get_bucket_acl(Bucket=name),
+        "acl",
         lambda answer, _name: s3_settings.acl(answer),
     ),
     "policy": _Setting(
         "s3:GetBucketPolicy",
-        lambda client, name: client.get_bucket_policy(Bucket=name),
+        "policy",
         s3_settings.policy,
         {"NoSuchBucketPolicy": None},
     ),
     "lifecycle": _Setting(
         "s3:GetLifecycleConfiguration",
-        lambda client, name: client.get_bucket_lifecycle_configuration(Bucket=name),
+        "lifecycle",
         lambda answer, _name: s3_settings.lifecycle(answer),
         {"NoSuchLifecycleConfiguration": []},
     ),
     "logging": _Setting(
         "s3:GetBucketLogging",
-        lambda client, name: client.get_bucket_logging(Bucket=name),
+        "logging",
         s3_settings.logging,
     ),
     "tags": _Setting(
         "s3:GetBucketTagging",
-        lambda client, name: client.get_bucket_tagging(Bucket=name),
+        "tagging",
         lambda answer, _name: s3_settings.tags(answer),
         {"NoSuchTagSet": {}},
     ),
@@ -127,12 +125,12 @@ class Listing:
     unreachable: str | None = None
 
 
-def list_buckets(client: "S3Client", wish: Wish) -> Listing:
-    """Every bucket that ``client`` may list, and those that ``wish`` knows. One request for each thousand or so."""
+def list_buckets(account: Account, wish: Wish) -> Listing:
+    """Every bucket that ``account`` may list, and those that ``wish`` knows. One request for each thousand or so."""
     if not wish.listing:
         return Listing([], tuple(sorted(wish.roles)), {})
-    ask = Questions()
-    found = ask(lambda buckets: buckets, lambda: within(wish.seconds, lambda: list(_list(client))))
+    ask = Questions(reason)
+    found = ask(lambda buckets: buckets, lambda: within(wish.seconds, lambda: list(account.buckets())))
     regions: dict[str, str | None] = dict(found.value or ())
     names = tuple(sorted(regions.keys() | wish.roles.keys()))
     if len(names) > MOST_BUCKETS:
@@ -142,7 +140,7 @@ def list_buckets(client: "S3Client", wish: Wish) -> Listing:
 
 
 def read_each(
-    client: "S3Client", listing: Listing, wish: Wish, heed: Callable[[], None] = lambda: None
+    account: Account, listing: Listing, wish: Wish, heed: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The facts of every bucket of ``listing``, in the order of their names, while others are still being asked for.
 
@@ -152,7 +150,7 @@ def read_each(
     deadline = _Deadline(wish.seconds)
     pool = ThreadPoolExecutor(wish.threads, thread_name_prefix="buckets")
     try:
-        jobs = [(name, pool.submit(_in_time, client, name, wish, (silence, deadline))) for name in listing.names]
+        jobs = [(name, pool.submit(_in_time, account, name, wish, (silence, deadline))) for name in listing.names]
         for name, job in jobs:
             while not wait((job,), timeout=1.0).done:
                 heed()
@@ -161,21 +159,10 @@ def read_each(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def read_buckets(client: "S3Client", wish: Wish, heed: Callable[[], None] = lambda: None) -> Buckets:
+def read_buckets(account: Account, wish: Wish, heed: Callable[[], None] = lambda: None) -> Buckets:
     """All of it at once."""
-    listing = list_buckets(client, wish)
-    return Buckets(listing.listed, dict(read_each(client, listing, wish, heed)))
-
-
-def _list(client: "S3Client") -> Iterator[tuple[str, str | None]]:
-    token: dict[str, Any] = {}
-    for _page in range(MOST_BUCKETS):
-        answer = client.list_buckets(**token)
-        for bucket in answer["Buckets"]:
-            yield str(bucket["Name"]), bucket.get("BucketRegion")
-        if not answer.get("ContinuationToken"):
-            return
-        token = {"ContinuationToken": answer["ContinuationToken"]}
+    listing = list_buckets(account, wish)
+    return Buckets(listing.listed, dict(read_each(account, listing, wish, heed)))
 
 
 class _Silence:
@@ -211,19 +198,19 @@ class _Deadline:
         return max(0.0, self._end - self._clock.monotonic())
 
 
-def _in_time(client: "S3Client", name: str, wish: Wish, until: tuple[_Silence, _Deadline]) -> dict[str, Any]:
+def _in_time(account: Account, name: str, wish: Wish, until: tuple[_Silence, _Deadline]) -> dict[str, Any]:
     """The settings of a bucket. Nobody is waited for any longer than asked, also who answers a byte at a time."""
     silence, deadline = until
     try:
         if deadline.left:
-            return within(deadline.left, lambda: _bucket(client, name, wish, silence))
+            return within(deadline.left, lambda: _bucket(account, name, wish, silence))
     except TimeoutError:
         pass
     return {key: unread(f"timeout after {wish.seconds:.0f} s") for key in _SETTINGS}
 
 
-def _bucket(client: "S3Client", name: str, wish: Wish, silence: _Silence) -> dict[str, Any]:
-    questions = Questions()
+def _bucket(account: Account, name: str, wish: Wish, silence: _Silence) -> dict[str, Any]:
+    questions = Questions(reason)
     questions.unreachable = silence.why
     read: dict[str, Any] = {}
     for key in _SETTINGS:
@@ -232,7 +219,7 @@ def _bucket(client: "S3Client", name: str, wish: Wish, silence: _Silence) -> dic
         elif key == "lock" and _has_no_versions(read.get("versioning")):
             read[key] = dict(_NO_LOCK)  # no storage locks objects that have no versions: nothing is asked
         else:
-            read[key] = _setting(questions, client, name, key)
+            read[key] = _setting(questions, account, name, key)
     if silence.why is None:
         silence.after(questions)
     return read
@@ -251,9 +238,9 @@ def _facts(name: str, listing: Listing, wish: Wish, settings: dict[str, Any]) ->
     }
 
 
-def _setting(questions: Questions, client: "S3Client", name: str, key: str) -> Any:
+def _setting(questions: Questions, account: Account, name: str, key: str) -> Any:
     setting = _SETTINGS[key]
     fact = questions(
-        lambda answer: setting.meaning(answer, name), lambda: setting.ask(client, name), dict(setting.absent)
+        lambda answer: setting.meaning(answer, name), lambda: account.setting(name, setting.asked), dict(setting.absent)
     )
     return fact.value if fact.known else refused(fact.error or "unknown", setting.right)

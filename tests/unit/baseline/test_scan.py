@@ -186,3 +186,14 @@ def test_changes(before: Any, now: Any, expected: str) -> None:
     assert delta.change(was, now, first=False) == expected
     kept = before == now
     assert (delta.since(was, now, "now") == "2026-01-01T00:00:00Z") == kept
+
+
+def test_what_is_kept_behind_is_there_at_the_end_or_the_scan_is_told(tmp_path: Path) -> None:
+    store = ScanStore(tmp_path / "scans")
+    things = [str(number).encode() for number in range(40)] * 2
+    with store.behind() as keep:
+        digests = [keep.keep(thing) for thing in things]
+    assert [store.read(digest) for digest in digests] == things
+    (tmp_path / "blocked").write_bytes(b"")
+    with pytest.raises(Unavailable), ScanStore(tmp_path / "blocked").behind() as keep:
+        keep.keep(b"lost")
