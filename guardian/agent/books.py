@@ -1,7 +1,8 @@
 """The journal as the agent uses it: what cannot be written now is kept in memory and written later.
 
 Backups go on while the disk under the state directory is full or read-only (fail open); what is known of the tasks is
-then what this process saw since, so that nothing runs twice.
+then what this process saw since, so that nothing runs twice. A journal that turns out to be damaged is made anew at the
+next look, in the middle of whatever runs.
 """
 
 import threading
@@ -18,6 +19,8 @@ from guardian.errors import Unavailable
 from guardian.model.job import JobResult, SlotEnd, Task, TaskRecord
 from guardian.model.reason import Reason, reason
 
+_EVERY: Final = 60.0
+"""Seconds between two looks at the journal's file itself."""
 _MOST: Final = 10_000
 """Changes kept in memory at most; the oldest are forgotten first. The log has what matters of them."""
 
@@ -32,8 +35,10 @@ class Books:
         self._open, self._clock = open_journal, clock
         self._lock = threading.RLock()
         self._known: dict[str, TaskRecord] = {}
+        self._under_way: set[str] = set()
         self._pending: deque[Change] = deque(maxlen=_MOST)
         self.journal: Journal = open_journal()
+        self._examined = clock.monotonic()
         self.trouble: Unavailable | None = None
         self._enabled: Mapping[str, bool] = {}
 
@@ -42,6 +47,26 @@ class Books:
         trouble = self.trouble
         return () if trouble is None else (reason("journal-unwritable", why=trouble.message),)
 
+    def examine(self) -> None:
+        """Look at the journal's file itself, once a minute at most: SQLite does not notice what is done to it."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if self.trouble is not None or 0 <= now - self._examined < _EVERY:
+                return
+            self._examined = now
+            try:
+                self.journal.examine()
+            except Unavailable as error:
+                self._fails(error)
+
+    def known(self, tasks: Iterable[Task]) -> dict[str, TaskRecord]:
+        """What memory has of ``tasks``, by key: at once, also while somebody waits for a journal that is held."""
+        wanted = tuple(tasks)
+        found = {task.key: self._known.get(task.key) for task in wanted}
+        if any(record is None for record in found.values()):
+            return self.records(wanted)
+        return {key: record for key, record in found.items() if record is not None}
+
     def records(self, tasks: Iterable[Task]) -> dict[str, TaskRecord]:
         """What is known of ``tasks``, by key: from the journal, or from memory while it cannot be used."""
         wanted = tuple(tasks)
@@ -49,7 +74,7 @@ class Books:
             self._catch_up()
             if self.trouble is None:
                 try:
-                    self._known = self.journal.records(wanted)
+                    self._known = self._running(self.journal.records(wanted))
                 except Unavailable as error:
                     self._fails(error)
             now = self._clock.now()
@@ -92,6 +117,7 @@ class Books:
                 except Unavailable as error:
                     self._fails(error)
             self._known[task] = replace(record or TaskRecord(task, since=now), running=True, last_started=now)
+            self._under_way.add(task)
             return attempt
 
     def end(self, task: str, slot: datetime | None, attempt: int | None, result: JobResult) -> None:
@@ -100,10 +126,14 @@ class Books:
         with self._lock:
             if record := self._known.get(task):
                 self._known[task] = _ended(record, slot, result, now)
-            if attempt is None:
-                self._write(lambda journal: journal.end(journal.begin(task, slot), result, now))
-            else:
-                self._write(lambda journal: journal.end(attempt, result, now))
+            self._under_way.discard(task)
+
+            def write(journal: Journal) -> None:
+                # A journal that was made anew meanwhile knows nothing of an attempt that was under way.
+                known = attempt is not None and journal.is_under_way(attempt, task)
+                journal.end(attempt if attempt is not None and known else journal.begin(task, slot), result, now)
+
+            self._write(write)
 
     def close(self) -> None:
         """Write what is pending, if that can be, and close the journal."""
@@ -114,7 +144,7 @@ class Books:
     def _write(self, change: Change) -> None:
         if self.trouble is None and not self._pending:
             try:
-                change(self.journal)
+                self._apply(change)
             except Unavailable as error:
                 self._fails(error)
             else:
@@ -129,10 +159,12 @@ class Books:
             if isinstance(self.trouble, JournalCorrupt):
                 self.journal.close()
                 self.journal = self._open()
+                self.journal.pause(self._enabled, self._clock.now())
             while self._pending:
                 self._apply(self._pending[0])
                 self._pending.popleft()
             self.journal.thin()  # it writes, even when nothing was pending
+            self.journal.examine()
         except Unavailable as error:
             self._fails(error)
         else:
@@ -143,6 +175,12 @@ class Books:
             change(self.journal)
         except (NotNow, LookupError):
             pass  # a journal made anew from the log knows it already, or no longer
+
+    def _running(self, records: dict[str, TaskRecord]) -> dict[str, TaskRecord]:
+        """The same, with what runs: only this process begins tasks, whatever the journal has lost."""
+        for key in self._under_way & records.keys():
+            records[key] = replace(records[key], running=True)
+        return records
 
     def _fails(self, error: Unavailable) -> None:
         if self.trouble is None:

@@ -125,6 +125,7 @@ class Agent:
     def look(self) -> datetime | None:
         """Look at everything once, pay what is owed to the log, say what goes on; when to look next at the latest."""
         self._follow_zone()
+        self.books.examine()
         self.books.pause({one.task.key: one.enabled for one in self.force.planned})
         wake = self.looker.once()
         self._pay()

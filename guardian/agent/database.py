@@ -140,6 +140,13 @@ def open_reading(path: Path) -> sqlite3.Connection:
             return _reading(path, "ro&immutable=1")
 
 
+def read_whole(path: Path) -> None:
+    """Read the file as it lies there, by a connection of its own, and hold it against itself. Raises JournalCorrupt,
+    JournalBusy, NotPermitted, Unavailable."""
+    with explained(path), closing(_connect(path, "ro")) as db:
+        _check(path, db)
+
+
 def _reading(path: Path, mode: str) -> sqlite3.Connection:
     db = _connect(path, mode)
     try:

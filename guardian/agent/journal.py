@@ -16,6 +16,7 @@ from typing import Final, Self, TypeVar
 from guardian import durable
 from guardian.agent import database, rows
 from guardian.agent.database import JournalBusy, JournalCorrupt
+from guardian.agent.journal_file import JournalFile
 from guardian.clock import Clock, rfc3339
 from guardian.errors import GuardianError, Unavailable
 from guardian.i18n import _
@@ -52,6 +53,7 @@ class Journal:
         self._db = db
         self._clock = clock
         self._writing = writing
+        self._file = JournalFile.opened(path)
         self._lock = threading.RLock()
         self._thinned = clock.monotonic()
 
@@ -146,6 +148,11 @@ class Journal:
             except Unavailable:
                 pass  # what came of the attempt is on disk, and that was asked for
 
+    def is_under_way(self, attempt_id: int, task: str) -> bool:
+        """Whether an attempt is one of ``task``, and has no end yet."""
+        found = self._ask(lambda db: rows.attempt(db, attempt_id))
+        return found is not None and found.task == task and found.result is None
+
     def cut_off(self) -> list[Attempt]:
         """Attempts that were begun and never ended, oldest first: before an agent begins its first, a crash left them.
 
@@ -199,12 +206,16 @@ class Journal:
             now = self._clock.now()
             return rows.thin(db, rfc3339(now), now - KEPT, _NEWEST)
 
-    def check(self) -> None:
-        """Read the whole file and hold it against itself. Raises JournalCorrupt."""
-        with self._lock, database.explained(self.path):
-            said = [str(row[0]) for row in self._db.execute("PRAGMA quick_check(1)")]
-        if said != ["ok"]:
-            raise database.corrupt(self.path, said[0][:200] if said else "quick_check")
+    def examine(self) -> None:
+        """Make sure that the file is the one that was opened, is whole as it lies on disk, and can be written to.
+
+        Of what this connection keeps in memory nothing is believed; where nobody wrote since, little is read.
+        """
+        with self._lock:
+            with database.explained(self.path):
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.execute("ROLLBACK")
+            self._file.examine()
 
     def close(self) -> None:
         """Give the file back."""

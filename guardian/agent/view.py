@@ -53,6 +53,8 @@ class View:
         self._lock = threading.Lock()
         self._log: LogFacts | None = None
         self._made: tuple[float, HostStatus] | None = None
+        self._tallies: dict[str, tuple[int, int]] = {}
+        self._paused: dict[str, datetime] = {}
 
     def status(self) -> HostStatus:
         """Everything an operator sees, at most a second old."""
@@ -71,21 +73,20 @@ class View:
         if self._log is None:
             self._log = LogFacts(node.log_folder, lambda: self._node().read_log())
         force, now = facts.force, self._clock.now()
-        tallies: dict[str, tuple[int, int]] = {}
-        paused: dict[str, datetime] = {}
-        with suppress(GuardianError):
-            tallies = counts(self._books.journal, force.planned)
-            paused = self._books.journal.paused()
+        if self._books.trouble is None:  # else as counted last: nobody who asks waits for a journal that is held
+            with suppress(GuardianError):
+                self._tallies = counts(self._books.journal, force.planned)
+                self._paused = self._books.journal.paused()
         sight = Sight(
             loaded=force.loaded,
             planned=force.planned,
             facts=self._log.catch_up(most=AT_ONCE),
             agent=_agent(facts, node),
-            records=self._books.records(one.task for one in force.planned),
-            counts=tallies,
+            records=self._books.known(one.task for one in force.planned),
+            counts=self._tallies,
             due=due(facts.looker.seen.decisions, now),
             jobs=(*(running.now() for running in facts.jobs.running()), *_queued(facts.looker)),
-            paused=paused,
+            paused=self._paused,
         )
         return status(sight, now)
 

@@ -1,9 +1,11 @@
 """The agent among faults: kill -9, full and read-only state, a journal that is none, clocks that are wrong."""
 
 import json
+import queue
 import random
 import signal
 import sqlite3
+import threading
 import time
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -133,6 +135,50 @@ def test_a_journal_that_is_none_is_made_anew_from_the_log(host: Any, agents: Any
     assert again.end() == 0
     assert f"running: {TASK}" not in again.log  # the log knows that it was backed up
     assert len(agents.attempts(host, TASK)) == 1
+
+
+def test_a_journal_overwritten_beneath_a_running_agent_is_made_anew_within_a_minute(host: Any, agents: Any) -> None:
+    script = f"while [ ! -e {host.root}/go ]; do sleep 0.05; done"
+    host.config["systems"]["app"]["plan"] = {"hooks": {"before": [{"argv": ["sh", "-c", script]}]}}
+    agents.planned(host)
+    clock = Moved()
+    with by_hand(host, clock) as agent:
+        agent.look()
+        assert len(agent.jobs.running()) == 1
+        (host.state / "agent" / "journal.db").write_bytes(b"\0" * 4096)
+        clock.pass_(minutes=1)
+        agent.look()
+        assert list((host.state / "agent").glob("journal.db.damaged-*"))
+        status = agent.view.status()
+        assert status.agent.journal_ok
+        assert [job.state for job in status.jobs] == ["running"], "nothing is begun twice"
+        (host.root / "go").touch()
+        assert agent.jobs.wait(60)
+        clock.pass_(minutes=1)
+        assert look(agent) == 0
+        (source,) = agent.view.status().sources
+        assert source.backup.last_outcome == "complete"
+    assert [one.result.outcome for one in agents.attempts(host, TASK)] == ["complete"]
+
+
+def test_who_asks_does_not_wait_for_a_journal_that_is_held(host: Any, agents: Any) -> None:
+    clock = Moved()
+    with by_hand(host, clock) as agent:
+        assert look(agent) == 1
+        agent.books.journal._db.execute("PRAGMA busy_timeout = 0")
+        other = sqlite3.connect(host.state / "agent" / "journal.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        clock.pass_(minutes=1)
+        agent.look()
+        agent.books.journal._db.execute(f"PRAGMA busy_timeout = {10 * 60_000}")
+        asked: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        threading.Thread(target=lambda: asked.put(agent.view.status()), daemon=True).start()
+        assert asked.get(timeout=60).agent.journal_ok is False
+        other.execute("ROLLBACK")
+        other.close()
+        agent.look()
+        clock.pass_(minutes=1)
+        assert agent.view.status().agent.journal_ok
 
 
 def test_jobs_go_on_while_the_journal_cannot_be_written(host: Any, agents: Any) -> None:

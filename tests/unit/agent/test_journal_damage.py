@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from guardian.agent import schema
-from guardian.agent.journal import FILE, Journal, JournalCorrupt
+from guardian.agent.journal import FILE, Journal, JournalBusy, JournalCorrupt
 from guardian.clock import SystemClock
 from guardian.errors import Unavailable
 from guardian.model.job import JobResult, SlotEnd, Task
@@ -103,6 +103,72 @@ def test_what_is_no_journal_is_told_and_left_as_it_is(journal: Path, damage: Cal
         use(journal.parent)
     assert str(journal) in error.value.message
     assert journal.read_bytes() == before
+
+
+def overwritten(path: Path) -> None:
+    path.write_bytes(b"\0" * 4096)
+
+
+def garbled(path: Path) -> None:
+    path.write_bytes(os.urandom(path.stat().st_size))
+
+
+def removed(path: Path) -> None:
+    path.unlink()
+
+
+def exchanged(path: Path) -> None:
+    shutil.copy(path, path.with_name("other")).rename(path)
+
+
+def without_its_newest_pages(path: Path) -> None:
+    os.truncate(path.with_name(f"{path.name}-wal"), 0)
+
+
+def altered_beside_its_log(path: Path) -> None:
+    """Somewhere in the middle, as a disk does it; the time of the change stays."""
+    found = path.stat()
+    with path.open("r+b") as file:
+        file.seek(found.st_size // 2)
+        file.write(os.urandom(found.st_size // 4))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize(
+    "damage", [overwritten, garbled, truncated, removed, exchanged, without_its_newest_pages, altered_beside_its_log]
+)
+def test_what_is_done_to_a_journal_in_use_is_found(journal: Path, damage: Callable[[Path], None]) -> None:
+    with Journal.open(journal.parent, CLOCK) as opened:
+        opened.records([TASK])
+        opened.end(opened.begin(TASK.key, None), JobResult(outcome="complete", exit_code=0))
+        opened.examine()
+        damage(journal)
+        opened.records([TASK])  # SQLite answers from memory
+        with pytest.raises(JournalCorrupt):
+            opened.examine()
+
+
+def test_a_journal_in_use_whose_disk_is_away_is_not_called_damaged(journal: Path) -> None:
+    with Journal.open(journal.parent, CLOCK) as opened:
+        away = journal.parent.rename(journal.parent.with_name("away"))
+        with pytest.raises(Unavailable) as error:
+            opened.examine()
+        assert not isinstance(error.value, JournalCorrupt)
+        away.rename(journal.parent)
+        opened.examine()
+
+
+def test_a_journal_that_somebody_holds_is_told(journal: Path) -> None:
+    with (
+        Journal.open(journal.parent, CLOCK) as opened,
+        closing(sqlite3.connect(journal, isolation_level=None)) as other,
+    ):
+        opened._db.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalBusy):
+            opened.examine()
+        other.execute("ROLLBACK")
+        opened.examine()
 
 
 def test_flipped_bytes_are_found_or_do_no_harm(journal: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_stale_write_ahead_log_is_not_taken_for_the_new_journal_s(
     journal.records([BACKUP])
     assert (tmp_path / f"{FILE}-wal").exists()
     found = rebuild.opened(tmp_path, clock, log.entries)
-    found.journal.check()
+    found.journal.examine()
     assert len(found.journal.attempts(BACKUP.key)) == 9
 
 
