@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,23 @@ def _stream(text: bytes, nonce: bytes, keys: bytes) -> bytes:
 def _tag(text: bytes, nonce: bytes, keys: bytes) -> bytes:
     masked = Cipher(algorithms.AES(keys[32:48]), modes.ECB()).encryptor().update(nonce)
     return Poly1305.generate_tag(keys[48:64] + masked, text)
+
+
+def another(original: Any, site: Any, name: str, folder: Path) -> None:
+    """An empty repository of ``site`` in ``folder``, as ``guardian init`` will adopt it: that of ``original`` anew.
+
+    Making one costs two seconds; this one has the cheap key and the password of ``original``, and an id of its own.
+    """
+    shutil.copytree(original.repository, folder)
+    password = site.state / "keys" / f"{name}.password"
+    password.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copy2(original.state / "keys" / "main.password", password)
+    (path,) = (folder / "keys").iterdir()
+    key = json.loads(path.read_bytes())
+    master = json.loads(_open(base64.b64decode(key["data"]), _derive(password.read_bytes().rstrip(b"\n"), key)))
+    mac = (base64.b64decode(master["mac"][part]) for part in ("k", "r"))
+    keys = b"".join((base64.b64decode(master["encrypt"]), *mac))
+    config = folder / "config"
+    document = json.loads(_open(config.read_bytes(), keys)) | {"id": os.urandom(32).hex()}
+    config.chmod(0o600)
+    config.write_bytes(_seal(json.dumps(document).encode(), keys))

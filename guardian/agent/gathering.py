@@ -92,7 +92,9 @@ class _Place:
                 self.missing = max(_tally(check, _GONE), sum(point.snapshot in self.gone for point in self.points))
                 self.unaccounted = _tally(check, _UNACCOUNTED)
             for sample in check.assurances[:1]:
-                self.bound = Bound(at, check.level, sample.confidence, sample.upper)
+                # A few packs that a lower level drew say nothing against the many files that a higher one read.
+                if self.bound is None or LADDER.index(check.level) >= LADDER.index(self.bound.level):
+                    self.bound = Bound(at, check.level, sample.confidence, sample.upper)
         self._prove(said, at)
 
     def _word(self, said: DrillResult, at: datetime, level: Any) -> None:
@@ -102,15 +104,12 @@ class _Place:
         before = self.drills.get(level)
         looked = [check for check in said.checks if check.level == level]
         last_pass = before.last_pass if before else None
-        word = _looked(looked, before, Drilled(at, outcome, last_pass))
+        word = _measured(said, before, _looked(looked, before, Drilled(at, outcome, last_pass)))
         if outcome == "PASS":
             bound = next((a for check in said.checks if check.level == level for a in check.assurances), None)
             word = replace(
                 word,
                 last_pass=at,
-                # What a partial drill extrapolates was not measured.
-                rto_seconds=None if said.extrapolated else said.rto_seconds,
-                rpo_seconds=None if said.extrapolated else said.rpo_seconds,
                 confidence=bound.confidence if bound else None,
                 max_loss=bound.upper if bound else None,
             )
@@ -306,6 +305,15 @@ def _looked(checks: Sequence[DrillCheck], before: Drilled | None, word: Drilled)
         planted_missed=sum(not fault.found for fault in faults),
         disagreements=sum(_tally(check, {"paths-disagree"}) for check in checks),
     )
+
+
+def _measured(said: DrillResult, before: Drilled | None, word: Drilled) -> Drilled:
+    """``word`` with the RTO and the RPO that the newest drill which measured them found, whatever its verdict: one that
+    took too long failed by just that. What a partial drill extrapolates was not measured.
+    """
+    if said.rto_seconds is None:
+        return replace(word, rto_seconds=before.rto_seconds, rpo_seconds=before.rpo_seconds) if before else word
+    return word if said.extrapolated else replace(word, rto_seconds=said.rto_seconds, rpo_seconds=said.rpo_seconds)
 
 
 def _tally(check: DrillCheck, codes: AbstractSet[str]) -> int:

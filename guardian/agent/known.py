@@ -50,7 +50,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Drilled:
-    """What drills say of one level of one place: the newest word, the newest pass, what was measured then."""
+    """What drills say of one level of one place: the newest word, the newest pass, what was measured then.
+
+    ``rto_seconds`` and ``rpo_seconds`` are those of the newest drill that measured them, whether it passed or not.
+    """
 
     at: datetime
     outcome: DrillOutcome
@@ -67,7 +70,7 @@ class Drilled:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What the newest sample says: with ``confidence``, less than ``max_loss`` is bad."""
+    """What the newest sample of the highest level with one says: with ``confidence``, less than ``max_loss`` is bad."""
 
     at: datetime
     level: DrillLevel

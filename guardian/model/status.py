@@ -36,7 +36,8 @@ class JobNow(Stated):
 
 
 class Assured(Stated):
-    """What the newest sample says, whether it was good or thin: with ``confidence``, less than ``max_loss`` is bad."""
+    """What the newest sample of the highest level with one says, whether it was good or thin: with ``confidence``, less
+    than ``max_loss`` is bad."""
 
     level: str
     confidence: float

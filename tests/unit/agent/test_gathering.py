@@ -175,6 +175,19 @@ def test_drills_by_level_and_their_bound(log: Log, stating: Any, said: Any) -> N
     assert facts(log).repositories["main"].coverage == 0.75
 
 
+def test_a_recovery_that_took_too_long_is_known_until_it_is_measured_again(log: Log, stating: Any, said: Any) -> None:
+    log.append(stating.receipt(1, said.START))
+    slow = (said.checked("D0"), said.checked("D3"), said.checked("D4", "FAIL"))
+    log.append(stating.drill(1, said.START, *slow, rto_seconds=90.0, rpo_seconds=30.0))
+    log.append(stating.drill(1, said.START + HOUR, said.checked("D0"), said.checked("D3")))
+    found = known(log).drills
+    assert (found["D4"].outcome, found["D3"].outcome) == ("FAIL", "PASS")
+    assert {word.rto_seconds for word in found.values()} == {90.0}, "drills that measure nothing change nothing"
+    quick = (said.checked("D0"), said.checked("D3"), said.checked("D4"))
+    log.append(stating.drill(1, said.START + 2 * HOUR, *quick, rto_seconds=5.0, rpo_seconds=30.0))
+    assert {word.rto_seconds for word in known(log).drills.values()} == {5.0}
+
+
 def test_copies_are_as_old_as_what_they_are_copies_of(log: Log, stating: Any, said: Any) -> None:
     for number in (1, 2, 3):
         log.append(stating.receipt(number, said.START + number * HOUR))
@@ -372,6 +385,9 @@ def test_the_newest_bound_stands_also_where_it_was_thin(log: Log, stating: Any, 
     bound = known(log).bound
     assert bound is not None
     assert (bound.level, bound.confidence, bound.max_loss, bound.at) == ("D3", 0.95, 0.4, said.START + 2 * HOUR)
+    few = said.checked("D2", assurances=(said.sampled(upper=0.17),))
+    log.append(stating.drill(1, said.START + 3 * HOUR, said.checked("D0"), few))
+    assert known(log).bound == bound, "sixteen packs of a daily drill say nothing against the files of a weekly one"
 
 
 def test_custody_and_what_was_promised_of_a_repository(log: Log, stating: Any, said: Any) -> None:
