@@ -24,7 +24,7 @@ from pathlib import Path
 from guardian.baseline.facts.host import collect
 from guardian.baseline.facts.localroot import LocalRoot
 from guardian.baseline.facts.reading import Host
-from guardian.baseline.facts.root import Entry, Found, Notes
+from guardian.baseline.facts.root import Batch, Entry, Notes
 
 SHARE, MIB = 5.0, 150.0
 
@@ -80,7 +80,7 @@ class Counting:
         self.asked["read"] += 1
         return self.inner.read(path, limit)
 
-    def walk(self, notes: Notes) -> Iterator[Found]:
+    def walk(self, notes: Notes) -> Iterator[Batch]:
         self.asked["walk"] += 1
         yield from self.inner.walk(notes)
 

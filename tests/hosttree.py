@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from guardian.baseline.facts.root import Entry, Found, Notes, Root
+from guardian.baseline.facts.root import Batch, Entry, Notes, Root
 
 DAY = 20_000  # of the last change of a password; tests that look at ages set the clock by it
 
@@ -235,5 +235,5 @@ class Denying:
         self._ask(path)
         return self.inner.read(path, limit)
 
-    def walk(self, notes: Notes) -> Iterator[Found]:
+    def walk(self, notes: Notes) -> Iterator[Batch]:
         yield from self.inner.walk(notes)

@@ -58,7 +58,7 @@ class Running:
         match event:
             case Phase(phase, _subject):
                 self.phase, self.done, self.total = phase, 0, 0
-            case Progress(done, total, _unit):
+            case Progress(done, total):
                 self.done, self.total = done, total
             case Notice(text):
                 telemetry.log("agent").info("%s: %s", self.task.key, text)

@@ -37,11 +37,11 @@ class Teller:
         match event:
             case Phase(phase, subject):
                 self._write({"phase": phase, "subject": subject})
-            case Progress(done, total, unit):
+            case Progress(done, total, unit, at):
                 now = self._clock.monotonic()
                 if now >= self._quiet_until:
                     self._quiet_until = now + _APART
-                    self._write({"done": done, "total": total, "unit": unit})
+                    self._write({"done": done, "total": total, "unit": unit} | ({"at": at[:_TEXT]} if at else {}))
             case Notice(text):
                 self._write({"notice": redact(text)[:_TEXT]})
             case Remark(why):
@@ -80,7 +80,8 @@ def _event(document: dict[str, Any]) -> Event | JobResult | None:
     if "notice" in document:
         return Notice(_text(document["notice"]))
     if "done" in document:
-        return Progress(_count(document["done"]), _count(document.get("total")), _text(document.get("unit")))
+        done, total = _count(document["done"]), _count(document.get("total"))
+        return Progress(done, total, _text(document.get("unit")), _text(document.get("at")))
     return None
 
 

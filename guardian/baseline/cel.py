@@ -7,7 +7,9 @@ known functions may be called, and how much data a macro may walk is limited her
 """
 
 import re
+import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, Final
 
 from guardian.baseline.check import Check
@@ -53,6 +55,8 @@ def program(check: Check, parameters: frozenset[str]) -> Program:
         raise ConfigError(_("CEL may not hold comments"))  # brackets in one would upset how macros are counted
     nesting = macros(source)
     try:
+        # The package loads a command line of its own, which takes longer than all else of it: nobody here needs that.
+        sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
         import cel  # noqa: PLC0415  only rules that have a leaf in CEL need it
     except ImportError:
         return lambda _names: (None, "CEL is not available on this processor")

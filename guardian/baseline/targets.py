@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from guardian.baseline.fact import Path, unreadable
-from guardian.baseline.facts.host import collect
+from guardian.baseline.facts.host import chosen, collect, unasked
 from guardian.baseline.facts.localroot import LocalRoot
 from guardian.baseline.facts.reading import Host
 from guardian.clock import Clock, rfc3339
 from guardian.errors import GuardianError, Interrupted, Unavailable
+from guardian.model.events import Reporter, silent
 from guardian.model.finding import CollectorRun, Json, TargetKind, TargetRef
 
 
@@ -70,19 +71,29 @@ class Provider:
             yield Looked(target, unreadable(why[:200]), at, (failed,), why)
 
 
-def host_of(host: str) -> Provider:
-    """The machine that this program runs on."""
-    return Provider("host", ("host",), lambda: _host(FilePath("/"), host))
+def host_of(host: str, report: Reporter = silent) -> Provider:
+    """The machine that this program runs on; ``report`` hears how far it is looked at."""
+    return _files("host", FilePath("/"), host, report)
 
 
-def tree_of(root: FilePath) -> Provider:
+def tree_of(root: FilePath, report: Reporter = silent) -> Provider:
     """The host whose files lie below ``root``."""
-    return Provider(str(root), ("host",), lambda: _host(root, str(root)))
+    return _files(str(root), root, str(root), report)
 
 
-def _host(root: FilePath, name: str) -> Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]:
+def _files(name: str, root: FilePath, target: str, report: Reporter) -> Provider:
+    def sparing(needed: Needed) -> Collect:
+        return lambda: _host(root, target, report, needed)
+
+    return Provider(name, ("host",), lambda: _host(root, target, report, None), sparing)
+
+
+def _host(
+    root: FilePath, name: str, report: Reporter, needed: Needed | None
+) -> Iterator[tuple[TargetRef, Json, tuple[CollectorRun, ...]]]:
     folder = root.resolve()
     if not folder.is_dir():
         raise Unavailable(f"no such folder: {root}")
-    facts, runs = collect(Host(LocalRoot(folder)))
-    yield TargetRef(kind="host", id=name), facts, runs
+    collectors = chosen(needed)
+    facts, runs = collect(Host(LocalRoot(folder), report=report), collectors)
+    yield TargetRef(kind="host", id=name), unasked(collectors) | facts, runs

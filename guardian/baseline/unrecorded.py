@@ -3,49 +3,55 @@
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from guardian.baseline.facts.localroot import LocalRoot
 from guardian.baseline.judge import Judge
 from guardian.baseline.outcome import Scanned
 from guardian.baseline.policy import Library, library
 from guardian.baseline.scan import Asked, Gathered, Nowhere, Site, rules_of, scan_places
-from guardian.baseline.services import services_below
+from guardian.baseline.services_below import services_below
 from guardian.baseline.targets import Provider, host_of, tree_of
-from guardian.baseline.timetravel import Inside, Moment, provider
 from guardian.baseline.waivers import Waivers
-from guardian.clock import Clock, SystemClock
+from guardian.clock import SystemClock
 from guardian.config.load import host_id
+from guardian.model.events import Reporter, silent
 from guardian.model.finding import TargetKind
-from guardian.node import Node
+
+if TYPE_CHECKING:
+    from guardian.baseline.timetravel import Inside, Moment
+    from guardian.node import Node
 
 TENANT = "local"
 """Whose findings are that belong to nobody's configuration."""
 DEFAULT = "mlps-l3"
 
 
-def scan_tree(root: Path, asked: Asked, clock: Clock | None = None) -> Scanned:
+def scan_tree(root: Path, asked: Asked, report: Reporter = silent) -> Scanned:
     """Scan the host whose files lie below ``root``, with its nginx and Redis: a mounted image, a restored system.
 
     Nothing of it is run. Raises UsageError for a baseline that does not exist.
     """
-    places = [tree_of(root), *services_below(LocalRoot(root.resolve()), str(root))]
-    return _scan(places, asked, clock or SystemClock())
+    places = [tree_of(root, report), *services_below(LocalRoot(root.resolve()), str(root))]
+    return _scan(places, asked, report)
 
 
-def scan_unconfigured(asked: Asked, clock: Clock | None = None) -> Scanned:
+def scan_unconfigured(asked: Asked, report: Reporter = silent) -> Scanned:
     """Scan this host, which has no configuration, with its nginx and Redis.
 
     Raises UsageError for a baseline that does not exist.
     """
     name = host_id(os.uname().nodename)
-    return _scan([host_of(name), *services_below(LocalRoot(), name)], asked, clock or SystemClock())
+    return _scan([host_of(name, report), *services_below(LocalRoot(), name)], asked, report)
 
 
-def scan_inside(node: Node, inside: Inside, moment: Moment, name: str, asked: Asked) -> Scanned:
+def scan_inside(node: "Node", inside: "Inside", moment: "Moment", name: str, asked: Asked) -> Scanned:
     """Scan the host inside a restore point. Nothing is written down: it says how things were.
 
     Raises UsageError for a baseline that does not exist.
     """
+    from guardian.baseline.timetravel import provider  # noqa: PLC0415  the decoder, which nothing else here needs
+
     known = rules_of(node)
     place = provider(inside, moment, name)
     policy = known.chosen(asked.baselines or default_baselines(known))
@@ -64,10 +70,11 @@ def default_baselines(known: Library, kinds: Iterable[TargetKind] = ("host",)) -
     return tuple(chosen)
 
 
-def _scan(places: Sequence[Provider], asked: Asked, clock: Clock) -> Scanned:
+def _scan(places: Sequence[Provider], asked: Asked, report: Reporter) -> Scanned:
     known = library()
     kinds = [kind for place in places for kind in place.kinds]
     policy = known.chosen(asked.baselines or default_baselines(known, kinds))
+    clock = SystemClock()
     judge = Judge(TENANT, policy, Waivers(), clock.now())
-    site = Site(TENANT, places[0].name, clock)
+    site = Site(TENANT, places[0].name, clock, report=report)
     return scan_places(site, places, judge, Gathered({}, full=False), (known, asked.fail_on or "high", Nowhere()))

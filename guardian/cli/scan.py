@@ -125,11 +125,11 @@ def _scanned(session: Session, asked: "Asked", root: Path | None) -> "Scanned":
     from guardian.baseline.scan import run_scan
     from guardian.baseline.unrecorded import scan_tree, scan_unconfigured
     from guardian.cli import frame
+    from guardian.cli.progress import reporter
 
-    if root is not None:
-        return scan_tree(root, asked)
-    if not asked.targets and not configured(session):
-        return scan_unconfigured(asked)
+    if root is not None or (not asked.targets and not configured(session)):
+        with reporter(session) as report:
+            return scan_unconfigured(asked, report) if root is None else scan_tree(root, asked, report)
     with frame.node(session) as node:
         return run_scan(node, asked)
 

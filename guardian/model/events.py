@@ -19,11 +19,15 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the current phase is; ``total`` 0 means unknown. Bytes, unless ``unit`` says ``files`` or ``entries``."""
+    """How far the current phase is; ``total`` 0 means unknown. Bytes, unless ``unit`` says ``files`` or ``entries``.
+
+    ``at`` is what is being worked on, such as a path, where that tells more than the figures.
+    """
 
     done: int
     total: int = 0
     unit: str = "bytes"
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

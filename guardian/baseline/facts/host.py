@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from guardian.baseline.fact import Path
 from guardian.baseline.facts import (
     accounts,
     audit,
@@ -34,7 +35,7 @@ from guardian.baseline.facts import (
 from guardian.baseline.facts.reading import Host, Tree, err, shown
 from guardian.model.finding import CollectorRun
 
-Progress = Callable[[str], None]
+NOT_ASKED: Final = "not asked: no rule needs it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,24 @@ COLLECTORS = (
 """Every collector of a host, with the privilege it needs to read everything."""
 
 
-def collect(
-    host: Host, chosen: tuple[Collector, ...] = COLLECTORS, progress: Progress | None = None
-) -> tuple[Tree, tuple[CollectorRun, ...]]:
+def chosen(needed: frozenset[Path] | None) -> tuple[Collector, ...]:
+    """The collectors of the facts that rules read; all of them where that is not known, or where a rule reads all."""
+    if needed is None or () in needed:
+        return COLLECTORS
+    tops = {path[0] for path in needed}
+    return tuple(collector for collector in COLLECTORS if not tops.isdisjoint(collector.keys))
+
+
+def unasked(collectors: tuple[Collector, ...]) -> Tree:
+    """What is said of the facts of all other collectors: a fact that is not there would be known to be absent."""
+    return {key: err(NOT_ASKED) for other in COLLECTORS if other not in collectors for key in other.keys}
+
+
+def collect(host: Host, collectors: tuple[Collector, ...] = COLLECTORS) -> tuple[Tree, tuple[CollectorRun, ...]]:
     """The facts of a host, and how each collector fared. Never raises for what a host is like."""
     facts: Tree = {}
     runs: list[CollectorRun] = []
-    for collector in chosen:
-        if progress is not None:
-            progress(collector.name)
+    for collector in collectors:
         start = host.clock.monotonic()
         part, outcome = _one(collector, host)
         facts.update(part)

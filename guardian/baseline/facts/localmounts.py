@@ -77,10 +77,6 @@ class Mounts:
             table = b""
         return cls({"/proc": "proc", "/sys": "sysfs", **left_out(table, root)})
 
-    def left_out(self, path: str) -> str | None:
-        """Why ``path`` is not walked; None if it is."""
-        return self.out.get(path)
-
 
 def left_out(table: bytes, root: Path) -> dict[str, str]:
     """The mount points of a ``mountinfo`` below ``root`` (paths as seen from it) that a walk leaves out.

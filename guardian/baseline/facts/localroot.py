@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guardian.baseline.facts.localmounts import Mounts
-from guardian.baseline.facts.root import Entry, Found, Notes, kind_of
+from guardian.baseline.facts.root import BATCH, Batch, Entry, Lain, Notes, below, kind_of
 
 _LINKS = 40  # as many as the kernel follows
 _DEPTH = 400  # folders in folders; each holds a descriptor while it is walked
@@ -77,16 +77,16 @@ class LocalRoot:
         finally:
             os.close(fd)
 
-    def walk(self, notes: Notes) -> Iterator[Found]:
+    def walk(self, notes: Notes) -> Iterator[Batch]:
         """Everything below the root but links, one descriptor for each level."""
-        mounts = Mounts.read(self.folder)
+        out = Mounts.read(self.folder).out | dict.fromkeys(_LAYERS, "container layers")
         stack = [_Level(os.open(self.folder, _FOLDER & ~os.O_NOFOLLOW), "/")]
         try:
             while stack:
                 level = stack[-1]
                 if level.pending is None:
                     yield from level.look(notes)
-                deeper = level.next(notes, mounts, room=len(stack) < _DEPTH)
+                deeper = level.next(notes, out, room=len(stack) < _DEPTH)
                 if deeper is None:
                     os.close(stack.pop().fd)
                 else:
@@ -134,10 +134,10 @@ class _Level:
     path: str
     pending: list[str] | None = None
 
-    def look(self, notes: Notes) -> Iterator[Found]:
-        """The entries of this folder, each asked once."""
+    def look(self, notes: Notes) -> Iterator[Batch]:
+        """The entries of this folder, each asked once. It is here that a scan of a host spends its time."""
         self.pending, path = [], self.path
-        folders = self.pending
+        folders, lain = self.pending, list[Lain]()
         try:
             with os.scandir(self.fd) as entries:
                 for entry in entries:
@@ -148,22 +148,30 @@ class _Level:
                     except FileNotFoundError:
                         continue
                     except OSError as error:
-                        notes.miss(f"{path.rstrip('/')}/{entry.name}", error.strerror or "unreadable")
+                        notes.miss(below(path, entry.name), error.strerror or "unreadable")
                         continue
-                    if at.st_mode & 0o170000 == 0o040000:
-                        folders.append(entry.name)
-                    yield Found(path, entry.name, at.st_mode, at.st_uid, at.st_gid)
+                    name, mode = entry.name, at.st_mode
+                    if mode & 0o170000 == 0o040000:
+                        folders.append(name)
+                    lain.append((name, mode, at.st_uid, at.st_gid))
+                    if len(lain) == BATCH:
+                        yield Batch(path, lain)
+                        lain = []
         except OSError as error:
             notes.miss(path, error.strerror or "unreadable")
+        if lain:
+            yield Batch(path, lain)
 
-    def next(self, notes: Notes, mounts: Mounts, *, room: bool) -> "_Level | None":
-        """The next folder in this one that is walked, opened; None when there is none left."""
+    def next(self, notes: Notes, out: dict[str, str], *, room: bool) -> "_Level | None":
+        """The next folder in this one that is walked, opened; None when there is none left.
+
+        ``out`` says which folders are left out, and why.
+        """
         while self.pending:
             name = self.pending.pop()
-            path = f"{self.path.rstrip('/')}/{name}"
-            why = "container layers" if path in _LAYERS else mounts.left_out(path)
-            if why:
-                notes.leave_out(path, why)
+            path = below(self.path, name)
+            if path in out:
+                notes.leave_out(path, out[path])
                 continue
             if not room:
                 notes.miss(path, "too deep")

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec
 from guardian.baseline.facts.root import Entry, Root
 from guardian.clock import Clock, SystemClock
 from guardian.errors import GuardianError, Interrupted, Stalled, ToolMissing
+from guardian.model.events import Reporter, silent
 from guardian.proc import Command, capture
 
 Tree = dict[str, Any]
@@ -72,10 +73,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One host to collect from, and the moment it is looked at."""
+    """One host to collect from, the moment it is looked at, and whoever is told how far that is."""
 
     root: Root
     clock: Clock = field(default_factory=SystemClock)
+    report: Reporter = silent
 
     @property
     def today(self) -> int:

@@ -30,19 +30,24 @@ class Entry:
     target: str | None = None  # of a link that was not followed
 
 
-class Found(NamedTuple):
-    """One entry that a walk came by; ``mode`` has the bits of the kind too. A bare tuple: a host has millions."""
+Lain = tuple[str, int, int, int]
+"""One entry that a walk came by: name, mode with the bits of the kind, uid, gid. A bare tuple: a host has millions."""
+
+
+class Batch(NamedTuple):
+    """Entries of one folder: all of them, or the next :data:`BATCH` of a folder that has more."""
 
     folder: str
-    name: str
-    mode: int
-    uid: int
-    gid: int
+    entries: list[Lain]
 
-    @property
-    def path(self) -> str:
-        """The whole path below the root."""
-        return f"{self.folder.rstrip('/')}/{self.name}"
+
+BATCH = 4096
+"""So many entries are held at once, however many lie in a folder."""
+
+
+def below(folder: str, name: str) -> str:
+    """The path of ``name`` in ``folder``."""
+    return f"{folder}/{name}" if folder != "/" else f"/{name}"
 
 
 @dataclass(slots=True)
@@ -86,8 +91,8 @@ class Root(Protocol):
         """The bytes of a regular file. Raises OSError, with EFBIG for one of more than ``limit`` bytes."""
         ...
 
-    def walk(self, notes: Notes) -> Iterator[Found]:
-        """Everything below the root but links, folders before what is in them.
+    def walk(self, notes: Notes) -> Iterator[Batch]:
+        """Everything below the root but links, folders before what is in them, a batch of one folder at a time.
 
         Left out: pseudo and network file systems, the layers of containers, second views of what is walked anyway.
         What vanishes meanwhile is passed over; what cannot be read goes into ``notes``.

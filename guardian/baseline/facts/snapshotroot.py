@@ -6,13 +6,14 @@ when the backup was made, is *unknown* and never "not there".
 
 import errno
 import fnmatch
+import itertools
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from guardian.baseline.facts.root import Entry, Found, Kind, Notes
+from guardian.baseline.facts.root import BATCH, Batch, Entry, Kind, Notes, below
 from guardian.decoder.damage import Damage
 from guardian.decoder.files import File
 from guardian.decoder.repository import Loaded
@@ -92,7 +93,7 @@ class SnapshotRoot:
         except (Damage, ObjectMissing, ObjectUnreadable) as error:
             raise OSError(errno.EIO, f"damaged in the repository: {error.code}", path) from error
 
-    def walk(self, notes: Notes) -> Iterator[Found]:
+    def walk(self, notes: Notes) -> Iterator[Batch]:
         """Everything in the snapshot but links; that it holds some folders only is a note."""
         if not self._covered("/"):
             notes.miss("/", f"only these are in the snapshot: {', '.join(sorted(self.snapshot.paths))}"[:200])
@@ -102,17 +103,23 @@ class SnapshotRoot:
             notes.miss("/", "excludes left something out")
         yield from self._below("/", self._base(), notes, 0)
 
-    def _below(self, path: str, subtree: bytes, notes: Notes, depth: int) -> Iterator[Found]:
+    def _below(self, path: str, subtree: bytes, notes: Notes, depth: int) -> Iterator[Batch]:
         try:
             nodes = self._folder(subtree, path)
         except OSError as error:
             notes.miss(path, error.strerror or "unreadable")
             return
+        lain = (
+            (name, node.permissions | _TYPES.get(node.kind, 0), node.uid, node.gid)
+            for name, node in nodes.items()
+            if node.kind != "symlink"
+        )
+        while some := list(itertools.islice(lain, BATCH)):
+            yield Batch(path, some)
         for name, node in nodes.items():
             if node.kind == "symlink":
                 continue
-            yield Found(path, name, node.permissions | _TYPES.get(node.kind, 0), node.uid, node.gid)
-            deeper = f"{path.rstrip('/')}/{name}"
+            deeper = below(path, name)
             if node.subtree is not None and depth < _DEPTH:
                 yield from self._below(deeper, node.subtree, notes, depth + 1)
             elif node.kind == "dir":

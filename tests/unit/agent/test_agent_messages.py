@@ -19,6 +19,7 @@ from guardian.model.secret import Secret
         Phase("backup", "app/docs"),
         Phase("backup", "app/\udcff\n"),
         Progress(5, 10, "files"),
+        Progress(5, unit="entries", at="/etc/\udcff\n"),
         Notice("two\nlines"),
         Remark(reason("retries", "warning", count=3)),
     ],

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from guardian.baseline.evaluate import Ready
-from guardian.baseline.facts.host import COLLECTORS, Collector, collect
+from guardian.baseline.facts.host import COLLECTORS, NOT_ASKED, Collector, chosen, collect, unasked
 from guardian.baseline.facts.localroot import LocalRoot
 from guardian.baseline.facts.reading import NOT_LIVE, Host
 from guardian.baseline.policy import library
+from guardian.baseline.targets import tree_of
 from guardian.baseline.view import View
 from guardian.clock import SystemClock
 from guardian.model.finding import Status, TargetRef
@@ -219,3 +220,19 @@ def test_a_collector_that_fails_or_hangs_costs_its_own_facts_alone(debian: Path)
     assert facts["c"] == {"$err": "collector forgets said nothing of it"}
     assert facts["login"]["shell"]["tmout"] == 600
     assert [run.outcome for run in runs] == ["failed", "failed", "partial", "complete"]
+
+
+def test_what_no_rule_reads_is_not_looked_at_and_changes_no_verdict(sparse: Path) -> None:
+    assert chosen(None) == chosen(frozenset({()})) == COLLECTORS
+    known = library()
+    looked = list(tree_of(sparse).look(SystemClock(), known.chosen(["sshd"]).needed(["host"])))
+    assert [run.name for run in looked[0].collectors] == ["sshd", "files"]
+    assert looked[0].facts["walk"] == {"$err": NOT_ASKED}
+    full, _runs = collect(Host(LocalRoot(sparse), Then()))
+    for family in (name for name, one in known.families.items() if one.target == "host"):
+        policy = known.chosen([family])
+        few = chosen(policy.needed(["host"]))
+        keys = {key for collector in few for key in collector.keys}
+        facts = unasked(few) | {key: fact for key, fact in full.items() if key in keys}
+        assert facts.keys() == full.keys()
+        assert verdicts(policy.of("host"), facts) == verdicts(policy.of("host"), full), family

@@ -9,7 +9,7 @@ import pytest
 from guardian.baseline.facts.localmounts import left_out
 from guardian.baseline.facts.localroot import LocalRoot
 from guardian.baseline.facts.reading import Host, Unread, attempt, shown
-from guardian.baseline.facts.root import Notes
+from guardian.baseline.facts.root import BATCH, Notes
 
 HOSTILE = [b"new\nline", b"\x1b[2Jescape", b"\xff\xfe not utf-8", b"-rf", b"...", "日志".encode(), b" ", b"a" * 255]
 
@@ -79,7 +79,7 @@ def test_descriptors_are_closed_whatever_happens(tree: Path) -> None:
 def test_hostile_names_neither_crash_nor_split_a_record(tree: Path) -> None:
     for name in HOSTILE:
         (tree / os.fsdecode(name)).write_bytes(b"x")
-    found = {os.fsencode(entry.name) for entry in LocalRoot(tree).walk(Notes())}
+    found = {os.fsencode(name) for _folder, lain in LocalRoot(tree).walk(Notes()) for name, *_more in lain}
     assert set(HOSTILE) <= found
     for name in HOSTILE:
         text = shown(os.fsdecode(name))
@@ -91,16 +91,15 @@ def test_a_tree_that_changes_while_it_is_walked(tree: Path) -> None:
     for number in range(20):
         (tree / f"d{number}/inner").mkdir(parents=True)
     notes, seen = Notes(), 0
-    for entry in LocalRoot(tree).walk(notes):
-        seen += 1
-        number = entry.name[1:]
-        if entry.folder == "/" and number.isdigit():  # each folder is gone, or has become a link, before it is entered
-            (tree / entry.name / "inner").rmdir()
-            (tree / entry.name).rmdir()
-            if int(number) % 2:
-                (tree / entry.name).symlink_to("/")
+    for folder, lain in LocalRoot(tree).walk(notes):
+        seen += len(lain)
+        for name in (name for name, *_more in lain if folder == "/" and name[1:].isdigit()):
+            (tree / name / "inner").rmdir()  # each folder is gone, or has become a link, before it is entered
+            (tree / name).rmdir()
+            if int(name[1:]) % 2:
+                (tree / name).symlink_to("/")
             else:
-                (tree / entry.name).write_text("a file now")
+                (tree / name).write_text("a file now")
     assert seen >= 20
     assert notes.missed_count == 0  # what vanished is not there: that is no gap
 
@@ -114,8 +113,15 @@ def test_a_very_deep_tree_is_a_gap_and_no_crash(tmp_path: Path) -> None:
         fd = deeper
     os.close(fd)
     notes = Notes()
-    assert sum(1 for _ in LocalRoot(tmp_path).walk(notes)) == 400
+    assert sum(len(lain) for _folder, lain in LocalRoot(tmp_path).walk(notes)) == 400
     assert (notes.missed_count, notes.missed[0][1]) == (1, "too deep")
+
+
+def test_a_folder_of_many_files_comes_in_pieces(tmp_path: Path) -> None:
+    for number in range(BATCH + 3):
+        os.mknod(tmp_path / f"f{number}")
+    sizes = [len(lain) for _folder, lain in LocalRoot(tmp_path).walk(Notes())]
+    assert sizes == [BATCH, 3]
 
 
 TABLE = b"""\

@@ -10,8 +10,9 @@ import pytest
 
 from guardian.baseline.facts.localroot import LocalRoot
 from guardian.baseline.facts.reading import Host, Unread, is_err
-from guardian.baseline.facts.root import Entry, Found, Notes
-from guardian.baseline.facts.walk import FIRST, KINDS, walk
+from guardian.baseline.facts.root import Batch, Entry, Notes
+from guardian.baseline.facts.walk import _KEY, _KEY_ENDS, FIRST, KINDS, walk
+from guardian.model.events import Event, Progress
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"
 
@@ -76,7 +77,7 @@ class Broken:
     def read(self, path: str, limit: int) -> bytes:
         return self.inner.read(path, limit)
 
-    def walk(self, notes: Notes) -> Iterator[Found]:
+    def walk(self, notes: Notes) -> Iterator[Batch]:
         yield from self.inner.walk(notes)
         notes.miss("/hidden", "Permission denied")
         if self.dies:
@@ -106,6 +107,27 @@ def test_a_walk_that_takes_too_long_is_a_gap(tree: Path) -> None:
         (tree / f"f{number}").touch()
     told = walk(Host(LocalRoot(tree), Slow()), seconds=60)  # type: ignore[arg-type]
     assert told["setuid"] == [{"$err": "timeout after 60 s"}]
+
+
+def test_whoever_watches_hears_how_far_it_is(tree: Path) -> None:
+    heard: list[Event] = []
+    (tree / "etc/de\nep").mkdir()
+    (tree / "etc/de\nep/file").touch()
+    walk(Host(LocalRoot(tree), Slow(), heard.append), seconds=1e9)  # type: ignore[arg-type]
+    assert heard == [  # the clock goes by hours: every folder is told of
+        Progress(1, unit="entries", at="/"),
+        Progress(4, unit="entries", at="/etc"),
+        Progress(5, unit="entries", at="/etc/de\nep"),
+    ]
+    walk(Host(LocalRoot(tree), report=heard.append))
+    assert len(heard) == 3  # on a real one this takes no fifth of a second
+
+
+@pytest.mark.parametrize("end", ["id_rsa", "ID_DSA", "id_ecdsa", "id_ed25519", "id_sm2", "a.key", "a.PEM", "a.p12",
+                                 "a.pfx", "a.jKs", "\u212a.\u212aey", "a.jk\u017f"])  # fmt: skip
+def test_every_name_of_a_key_ends_as_the_walk_looks_for(end: str) -> None:
+    assert _KEY.match(end)
+    assert end[-4:].casefold() in _KEY_ENDS
 
 
 def test_without_the_names_of_users_nothing_is_said_of_owners(tree: Path) -> None:
