@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from guardian.agent.cycle import in_zone
-from guardian.cli.progress import PHASES
+from guardian.cli.phases import PHASES
 from guardian.cli.render import human_bytes, table, visible
 from guardian.cli.sentences import outcome, sentence
 from guardian.cli.verdict import mark

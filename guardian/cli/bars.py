@@ -10,7 +10,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 from rich.text import Text
 
-from guardian.cli.progress import PHASES
+from guardian.cli.phases import PHASES
 from guardian.cli.render import visible
 from guardian.cli.sentences import sentence
 from guardian.i18n import _
