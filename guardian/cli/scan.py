@@ -50,6 +50,11 @@ FORMATS = ("table", "json", "csv", "html", "xlsx", "ocsf", "oscal", "sarif", "ju
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None, help=_("How to write the result."))
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help=_("Write it into this file."))
+@click.option(
+    "--level",
+    type=click.Choice(["2", "3"]),
+    help=_("With --format xlsx: the MLPS level of its clauses; default: that of the systems, else 3."),
+)
 @click.option("--fail-on", type=click.Choice(LEVELS), default=None, help=_("The mildest severity that counts."))
 @click.option("--list", "listing", is_flag=True, help=_("List the rules and baselines."))
 @click.option("--explain", metavar="RULE", help=_("Say what a rule asks, why, and how to put it right."))
@@ -92,7 +97,7 @@ def scan(session: Session, **options: Any) -> int:
         scanned = inside(session, wanted, asked)
     else:
         scanned = _scanned(session, asked, options["root"])
-    return _shown(session, scanned, options["form"], options["output"])
+    return _shown(session, scanned, options)
 
 
 def _one_thing(options: dict[str, Any]) -> None:
@@ -115,6 +120,8 @@ def _one_thing(options: dict[str, Any]) -> None:
         raise UsageError(_("--output needs a --format to write"), _("Such as --format html."))
     if options["form"] == "xlsx" and options["output"] is None:
         raise UsageError(_("xlsx is no text: name a file by --output"))
+    if options["level"] and options["form"] != "xlsx":
+        raise UsageError(_("{option} needs {other}").format(option="--level", other="--format xlsx"))
 
 
 def _written(name: str) -> str:
@@ -134,15 +141,15 @@ def _scanned(session: Session, asked: "Asked", root: Path | None) -> "Scanned":
         return run_scan(node, asked)
 
 
-def _shown(session: Session, scanned: "Scanned", form: str | None, output: Path | None) -> int:
-    if form is None or form == "table":
+def _shown(session: Session, scanned: "Scanned", options: dict[str, Any]) -> int:
+    if options["form"] in (None, "table"):
         from guardian.cli import render
         from guardian.cli.scan_table import lines
 
         return render.show(session, _report(scanned, lines(scanned, verbose=session.verbose > 0)))
-    from guardian.cli.scan_output import put
+    from guardian.cli.scan_output import Form, put
 
-    put(session, form, scanned, output)
+    put(session, Form(options["form"], options["level"]), scanned, options["output"])
     return int(scanned.exit_code)
 
 

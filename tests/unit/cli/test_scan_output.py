@@ -6,8 +6,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from openpyxl import load_workbook
 
 from guardian.cli.main import main
+from guardian.cli.scan_output import _level
 from guardian.errors import ExitCode
 
 FORMATS = ("csv", "html", "sarif", "xlsx")
@@ -37,6 +39,28 @@ def test_formats_go_into_a_file(tree: Path, tmp_path: Path, form: str) -> None:
     assert data[:2] == b"PK" if form == "xlsx" else b"GD-ACC-022" in data
     if form == "xlsx":
         assert "xl/workbook.xml" in ZipFile(io.BytesIO(data)).namelist()
+
+
+@pytest.mark.parametrize(("level", "has", "lacks"), [("2", "7.1.4.1", "8.1.4.1"), ("3", "8.1.4.1", "7.1.4.1")])
+def test_the_workbook_has_the_clauses_of_the_level_asked_for(
+    tree: Path, tmp_path: Path, level: str, has: str, lacks: str
+) -> None:
+    path = tmp_path / "scan.xlsx"
+    asked = ("scan", "--root", str(tree), "--baseline", "accounts", "--fail-on", "low", "--level", level)
+    assert run(*asked, "--format", "xlsx", "--output", str(path)) == ExitCode.BAD_ANSWER
+    sheet = load_workbook(path).worksheets[1]
+    text = " ".join(str(cell) for row in sheet.iter_rows(values_only=True) for cell in row if cell)
+    assert has in text
+    assert lacks not in text
+    assert run(*asked, "--format", "json") == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("stated", "level"),
+    [([], "3"), ([None], "3"), ([2], "2"), ([1, 2], "2"), ([2, 3], "3"), ([2, None], "3"), ([4], "3")],
+)
+def test_the_level_of_a_workbook_is_that_of_the_strictest_system(stated: list[int | None], level: str) -> None:
+    assert _level(stated) == level
 
 
 def test_formats_for_programs_go_to_standard_output_and_tables_to_no_file(
