@@ -14,7 +14,7 @@ from guardian.audit.scan_page import CONFORMITY
 from guardian.audit.scan_rows import held
 from guardian.audit.wording import OUTCOMES, duration, moment
 from guardian.audit.workbook_facts import Beside
-from guardian.audit.workbook_sheet import Cell, Column, Formats, Value, fill, put
+from guardian.audit.workbook_sheet import LINE, Cell, Column, Formats, Value, fill, height, on_paper, put
 from guardian.audit.workbook_units import UNITS, units
 from guardian.baseline.clauses import COVERAGES, Level, areas, entries
 from guardian.baseline.conformity import CONFORMITIES, Answered, answered
@@ -32,6 +32,9 @@ COVERED: Final = {
 }
 TONE: Final = {"pass": "good", "fail": "bad", "unknown": "open", "manual": "open", "not_applicable": "none"}
 _NO_LOG: Final = Beside()
+
+_NAMES, _TOLD = 34, 96
+"""Widths of the two columns of the cover, in characters."""
 
 
 def workbook(scanned: Scanned, beside: Beside = _NO_LOG, level: Level = "3") -> bytes:
@@ -67,15 +70,18 @@ def _choices() -> tuple[str, ...]:
 
 def _cover(book: Any, formats: Formats, scanned: Scanned, answers: tuple[Answered, ...], level: Level) -> None:
     sheet = book.add_worksheet(_("cover"))
-    sheet.set_column(0, 0, 34)
-    sheet.set_column(1, 1, 96)
+    on_paper(sheet)
+    sheet.set_column(0, 0, _NAMES)
+    sheet.set_column(1, 1, _TOLD)
+    sheet.set_row(0, 2 * LINE)
     sheet.write_string(
         0, 0, _("Assessor's workbook: GB/T 22239-2019, level {level}").format(level=level), formats.title
     )
     for row, (name, value) in enumerate(_facts(scanned, answers), start=2):
-        put(sheet, row, [name], formats, formats.name)
         cell = value if isinstance(value, Cell) else Cell(value)
-        look = formats.shares[cell.tone] if isinstance(cell.value, float) else formats.tones[cell.tone]
+        sheet.set_row(row, height([name, cell], [_NAMES, _TOLD]))
+        put(sheet, row, [name], formats, formats.name)
+        look = formats.told[cell.tone][isinstance(cell.value, float)]
         if isinstance(cell.value, int | float):
             sheet.write_number(row, 1, cell.value, look)
         else:

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final
+from unicodedata import east_asian_width
 
 from guardian.model.visible import visible
 
 LONGEST: Final = 8000
 """Characters of a cell: a spreadsheet takes 32,767, and nobody reads as many."""
+LINE: Final = 15.0
+"""Points of a line."""
+HIGHEST: Final = 300.0
+"""Points of a row; a spreadsheet takes 409."""
 
 TONES: Final[Mapping[str, dict[str, Any]]] = {
     "": {},
@@ -47,7 +53,13 @@ class Formats:
         base["border_color"] = "#CDD5DC"
         self.heading = book.add_format({**base, "bold": True, "bg_color": "#1D5A96", "font_color": "#FFFFFF"})
         self.title = book.add_format({"font_name": "Microsoft YaHei", "font_size": 16, "bold": True})
-        self.plain = book.add_format({"font_name": "Microsoft YaHei", "font_size": 10, "valign": "top"})
+        self.told = {
+            name: (
+                book.add_format({**base, **look, "align": "left"}),
+                book.add_format({**base, **look, "align": "left", "num_format": "0.0%"}),
+            )
+            for name, look in TONES.items()
+        }
         self.name = book.add_format({**base, "bold": True, "bg_color": "#F5F7F9"})
         self.tones = {name: book.add_format({**base, **look}) for name, look in TONES.items()}
         self.shares = {name: book.add_format({**base, **look, "num_format": "0.0%"}) for name, look in TONES.items()}
@@ -57,15 +69,17 @@ def fill(book: Any, formats: Formats, name: str, columns: Sequence[Column], rows
     """Add the sheet ``name``; how many rows it got. Rows are taken and written one by one."""
     sheet = book.add_worksheet(name)
     sheet.freeze_panes(1, 0)
-    sheet.set_landscape()
-    sheet.set_paper(9)  # A4
-    sheet.fit_to_pages(1, 0)
+    on_paper(sheet)
     sheet.repeat_rows(0)
     for place, column in enumerate(columns):
         sheet.set_column(place, place, column.width)
-    put(sheet, 0, [column.heading for column in columns], formats, formats.heading)
+    widths = [column.width for column in columns]
+    headings = [column.heading for column in columns]
+    sheet.set_row(0, height(headings, widths))
+    put(sheet, 0, headings, formats, formats.heading)
     count = 0
     for count, row in enumerate(rows, start=1):
+        sheet.set_row(count, height(row, widths))  # not every program makes room for wrapped text by itself
         put(sheet, count, row, formats)
     sheet.autofilter(0, 0, max(count, 1), len(columns) - 1)
     for place, column in enumerate(columns):
@@ -87,6 +101,27 @@ def put(sheet: Any, row: int, values: Sequence[Value], formats: Formats, look: A
             sheet.write_number(row, place, cell.value, look or formats.tones[cell.tone])
         else:
             sheet.write_string(row, place, text(cell.value), look or formats.tones[cell.tone])
+
+
+def on_paper(sheet: Any) -> None:
+    """Print it on A4, as wide as a page."""
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+
+
+def height(values: Sequence[Value], widths: Sequence[float]) -> float:
+    """Points of a row in which ``values``, wrapped at ``widths`` (characters), can be read."""
+    cells = (value.value if isinstance(value, Cell) else value for value in values)
+    most = max(
+        (_lines(cell, width) for cell, width in zip(cells, widths, strict=True) if isinstance(cell, str)), default=1
+    )
+    return min(most * LINE, HIGHEST)
+
+
+def _lines(value: str, width: float) -> int:
+    lines = value[:LONGEST].split("\n")
+    return sum(max(1, ceil(sum(1 + (east_asian_width(c) in "WF") for c in line) / width)) for line in lines)
 
 
 def text(value: str) -> str:

@@ -58,7 +58,7 @@ def _workbook(session: Session, scanned: Scanned, level: "Level | None") -> byte
     from guardian.cli.sentences import sentence
 
     with frame.node(session) as node:
-        chosen = level or _level(system.objectives.mlps_level for system in node.loaded.config.systems.values())
+        chosen = level or _level(system.mlps_level for system in node.loaded.config.systems.values())
         return workbook(scanned, read(node, chosen, sentence), chosen)
 
 
