@@ -65,6 +65,7 @@ class Agent:
         self._changing = threading.Lock()
         self._told = ""
         self._log_trouble: Reason | None = None
+        self._log_broken: Reason | None = None
 
     def node(self) -> Node:
         """This host, by the configuration in force."""
@@ -131,6 +132,7 @@ class Agent:
         self._pay()
         self.extras.beat()
         self._say_cycle()
+        self._recheck()
         self.manner.notifier.alive()
         return wake
 
@@ -151,6 +153,12 @@ class Agent:
             if self._log_trouble is None:
                 telemetry.log("agent").error("%s", telemetry.told(error))
             self._log_trouble = reason("log-unwritable", why=error.message)
+
+    def _recheck(self) -> None:
+        """Look again at a part of the log as it lies there; say once that it does not hold together any more."""
+        before, self._log_broken = self._log_broken, self.view.recheck()
+        if self._log_broken is not None and before is None:
+            telemetry.log("agent").error("%s", self.manner.say(self._log_broken))
 
     def _say_cycle(self) -> None:
         sentence = self._sentence()

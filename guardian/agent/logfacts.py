@@ -11,6 +11,7 @@ from guardian.agent.gathering import Gathering
 from guardian.agent.known import Facts
 from guardian.errors import EvidenceInvalid, GuardianError
 from guardian.ledger import layout
+from guardian.ledger.rounds import Rounds
 from guardian.ledger.store import Log
 from guardian.model.reason import reason
 
@@ -35,6 +36,7 @@ class LogFacts:
         self._open_log = open_log
         self._stamp: _Stamp = None
         self._gathering = Gathering()
+        self._rounds = Rounds()
         self._root = b""
         self._calls_to_go = _PATIENCE
         self._facts = Facts()
@@ -53,21 +55,43 @@ class LogFacts:
         try:
             whole = self._follow(self._open_log(), heed, most)
         except EvidenceInvalid as error:
-            self._facts = Facts(intact=False, problem=reason(error.code, why=error.message[:400]))
-            self._start_over()
+            self._broken(error)
             whole = True
         except GuardianError as error:
             if error.code == "interrupted":
                 raise
-            self._facts = replace(
-                self._facts, intact=None, problem=reason(error.code, "warning", why=error.message[:400])
-            )
+            self._unread(error)
             whole = False
         self._stamp, self._calls_to_go = (stamp if whole else None), _PATIENCE
         return self._facts
 
+    def recheck(self) -> Facts:
+        """Look again at a part of what was read, as it lies there now: a few milliseconds, however long the log is.
+
+        To be called from time to time: in place, entries are altered without a new checkpoint. Never raises either.
+        """
+        if self._facts.intact:
+            try:
+                self._rounds.look(self._open_log())
+            except EvidenceInvalid as error:
+                self._broken(error)
+                self._calls_to_go = _PATIENCE
+            except GuardianError as error:
+                self._unread(error)
+                self._stamp = None
+        return self._facts
+
+    def _broken(self, error: EvidenceInvalid) -> None:
+        self._facts = Facts(intact=False, problem=reason(error.code, why=error.message[:400]))
+        self._start_over()
+
+    def _unread(self, error: GuardianError) -> None:
+        told = reason(error.code, "warning", why=error.message[:400])
+        self._facts = replace(self._facts, intact=None, problem=told)
+
     def _follow(self, log: Log, heed: Callable[[], None], most: int | None) -> bool:
         """Read on; whether the end was reached."""
+        self._rounds.again(log)
         size = self._gathering.size
         if size > log.size or (size and log.root_at(size) != self._root):
             self._start_over()  # another log lies there now: what was read before is of no use

@@ -68,6 +68,14 @@ class View:
         """The same as JSON."""
         return self.status().model_dump_json(by_alias=True).encode()
 
+    def recheck(self) -> Reason | None:
+        """Look again at a part of the log, once somebody has asked for what it tells; what speaks against it."""
+        with self._lock:
+            if self._log is None:
+                return None
+            found = self._log.recheck()
+            return found.problem if found.intact is False else None
+
     def _look(self) -> HostStatus:
         node, facts = self._node(), self._facts()
         if self._log is None:

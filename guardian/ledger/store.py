@@ -134,6 +134,12 @@ class Log:
                 if index >= start:
                     yield decode_entry(index, data)
 
+    def prove(self, bundle: int) -> None:
+        """Hold the 256 entries of a bundle, and the hashes kept of them, against the signed root. Raises LogInvalid."""
+        hashes = b"".join(map(leaf_hash, self._tiles.proven_bundle(bundle)))
+        if self._tiles.tile(0, bundle) != hashes:
+            raise LogInvalid("tile-altered", level=0, tile=bundle)
+
     def root_at(self, size: int) -> bytes:
         """The root the log had when it had ``size`` entries. Raises IndexError beyond its end, LogInvalid."""
         if not 0 <= size <= self.size:

@@ -1,8 +1,10 @@
 """What the status is told of the log: good is what drills and audits call good, and every entry is read once."""
 
+import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -310,6 +312,69 @@ def test_a_log_that_does_not_hold_together_is_told_and_nothing_of_it(log: Log, s
     assert any(reader.catch_up().intact for _ in range(100)), (
         "it was put right, and nobody needs to start anything anew"
     )
+
+
+def flipped(path: Path, at: int) -> None:
+    """One bit, as a disk flips it: nothing but the bytes tells."""
+    found, data = path.stat(), bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def overwritten(path: Path, at: int) -> None:
+    flipped(path, at)
+    os.utime(path)
+
+
+@pytest.mark.parametrize("harm", [flipped, overwritten, lambda path, _at: path.unlink()])
+def test_what_is_altered_where_it_lies_is_found_without_a_new_checkpoint(
+    log: Log, stating: Any, said: Any, harm: Callable[[Path, int], None]
+) -> None:
+    log.append_many((stating.receipt(n, said.START + n * HOUR), ()) for n in range(600))
+    for part in ("entries/000", "entries/001", "entries/002", "0/000", "0/002"):
+        reader = LogFacts(log.folder, lambda: opened(log))
+        assert all(reader.catch_up().intact and reader.recheck().intact for _ in range(3))
+        path = log.folder / "tile" / part
+        whole, before = path.read_bytes(), path.stat()
+        harm(path, 700)
+        assert any(reader.recheck().intact is False for _ in range(3)), "within one round"
+        assert (reader.catch_up().intact, reader.catch_up().places) == (False, {})
+        assert not any(reader.catch_up().intact or reader.recheck().intact for _ in range(70)), "and it stays said"
+        path.write_bytes(whole)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert any(reader.catch_up().intact for _ in range(100)), "until it was put right"
+        assert all(reader.recheck().intact for _ in range(3))
+
+
+class Counted(Log):
+    """A log that counts what is proven of it."""
+
+    proven: ClassVar[list[int]] = []
+
+    def prove(self, bundle: int) -> None:
+        self.proven.append(bundle)
+        super().prove(bundle)
+
+
+def test_a_look_again_reads_little_and_comes_round(log: Log, stating: Any, said: Any) -> None:
+    reader = LogFacts(log.folder, lambda: Counted.open(log.folder, log.key))
+    assert reader.recheck().intact is None, "what was never read is not looked at again"
+    log.append_many((stating.receipt(n, said.START + n * HOUR), ()) for n in range(256 * 6 + 1))
+    reader.catch_up()
+    seen = set()
+    for _ in range(3):
+        Counted.proven.clear()
+        reader.recheck()
+        assert len(Counted.proven) <= 5
+        seen.update(Counted.proven)
+    assert seen == set(range(7))
+    for path in (log.folder / "tile" / "entries").iterdir():
+        os.utime(path)
+    for _ in range(3):
+        Counted.proven.clear()
+        assert reader.recheck().intact, "touched, and not altered"
+        assert len(Counted.proven) <= 2 * 5
 
 
 def test_another_log_in_its_place_is_read_from_its_beginning(tmp_path: Path, log: Log, stating: Any, said: Any) -> None:
