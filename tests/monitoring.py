@@ -193,14 +193,14 @@ class Alertmanager(Program):
     """Alertmanager, alone."""
 
     @classmethod
-    def start(cls, folder: Path, configuration: Mapping[str, Any] | Path) -> Self:
-        """Start it over ``folder`` with a configuration, or the file of one."""
+    def start(cls, folder: Path, configuration: Mapping[str, Any] | Path, port: int | None = None) -> Self:
+        """Start it over ``folder`` with a configuration, or the file of one; ``port``: that of one that was stopped."""
         found = program("prometheus-alertmanager", "prometheus-alertmanager")
         if not isinstance(configuration, Path):
             path = folder / "alertmanager.yml"
             path.write_text(yaml.safe_dump(dict(configuration), allow_unicode=True), "utf-8")
             configuration = path
-        port = free_port()
+        port = port or free_port()
         listen = (f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=")
         storage = f"--storage.path={folder / 'alertmanager-data'}"
         return cls((found, f"--config.file={configuration}", storage, *listen), folder, port)

@@ -44,3 +44,26 @@ def test_a_fault_on_a_page_reaches_whoever_is_told_and_its_end_too(monitoring: M
     assert ended["fingerprint"] == alert["fingerprint"]
     assert [rule["name"] for rule in prometheus.rules() if rule["health"] == "err"] == []
     assert told.wait("GuardianWatchdog")["labels"]["severity"] == "none"
+
+
+def test_who_was_told_is_not_told_again_after_a_restart_and_what_nobody_took_comes_later(
+    monitoring: ModuleType, tmp_path: Path
+) -> None:
+    scraped, told = monitoring.Page(page(sources=(hosts.source(missing=3),))), monitoring.Receiver()
+    alertmanager = monitoring.Alertmanager.start(tmp_path, told.configuration())
+    where = {"guardian-agents": [{"targets": [scraped.address], "labels": LABELS}]}
+    prometheus = monitoring.Prometheus.start(tmp_path, where, alertmanager)
+    told.wait("GuardianSnapshotsDeleted")
+    prometheus.stop()
+    prometheus = monitoring.Prometheus.start(tmp_path, where, alertmanager)
+    prometheus.wait('ALERTS{alertname="GuardianSnapshotsDeleted", alertstate="firing"}')
+    alertmanager.stop()
+    # While nobody takes alerts, another fault comes.
+    scraped.text = page(sources=(hosts.source(missing=3, unaccounted=2),))
+    prometheus.wait('ALERTS{alertname="GuardianSnapshotWithoutReceipt", alertstate="firing"}')
+    assert not [one for one in told.alerts() if one["labels"]["alertname"] == "GuardianSnapshotWithoutReceipt"]
+    monitoring.Alertmanager.start(tmp_path, told.configuration(), alertmanager.port)
+    told.wait("GuardianSnapshotWithoutReceipt")
+    deleted = [one for one in told.alerts() if one["labels"]["alertname"] == "GuardianSnapshotsDeleted"]
+    assert len(deleted) == 1, "told once, however often a program starts"
+    assert not [one for one in told.alerts("resolved") if one["labels"]["alertname"] == "GuardianSnapshotsDeleted"]
