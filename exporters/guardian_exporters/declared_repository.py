@@ -5,7 +5,13 @@ from typing import Final
 from guardian_exporters.family import REPOSITORY, family, rare
 
 REPOSITORIES: Final = (
-    family("repo_snapshots", REPOSITORY, "Snapshots in the repository.", "仓库中的快照数。", fleet=True),
+    family(
+        "repo_snapshots",
+        REPOSITORY,
+        "Restore points in the repository: those on record, without the ones that the newest look did not find.",
+        "仓库中的恢复点数：有记录的恢复点，减去最近一次检查中未找到的。",
+        fleet=True,
+    ),
     family("repo_size_bytes", REPOSITORY, "Size of the repository.", "仓库大小。", fleet=True),
     family(
         "repo_quota_bytes",

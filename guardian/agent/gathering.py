@@ -59,6 +59,11 @@ class _Place:
     unaccounted: int | None = None
     bound: Bound | None = None
 
+    @property
+    def held(self) -> int:
+        """Restore points that are there, as far as is known: those of the log without what the newest look missed."""
+        return max(0, self.count - (self.missing or 0))
+
     def backed_up(self, point: Point, figures: Mapping[str, float]) -> None:
         self.points.append(point)
         self.newest, self.lack = point, None
@@ -254,7 +259,7 @@ class Gathering:
             places[there] = replace(places[there], behind=self._behind(there, here))
         counted: dict[str, int] = {}
         for (_system, _source, repository), place in self._places.items():
-            counted[repository] = counted.get(repository, 0) + place.count
+            counted[repository] = counted.get(repository, 0) + place.held
         custody = self._escrows.standings()
         stored = {
             key: replace(self._repository(key), snapshots=counted.get(key), custody=custody.get(key))

@@ -107,7 +107,10 @@ class Protected:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One repository: restore points that it should hold, the rotation's coverage, what was found of its storage."""
+    """One repository: restore points that it holds, the rotation's coverage, what was found of its storage.
+
+    ``snapshots`` are those that the log tells of, without what was removed and what the newest look did not find.
+    """
 
     snapshots: int | None = None
     coverage: float | None = None

@@ -26,6 +26,8 @@ VERDICTS: Final[dict[Verdict, str]] = {
 STATES: Final = {"running": N_("running"), "queued": N_("waits"), "stopping": N_("is being stopped")}
 
 _GRAVITY: Final = tuple(VERDICTS)
+_MOST: Final = 3
+"""Reasons of one run that are shown."""
 
 
 def verdict(status: HostStatus) -> Verdict:
@@ -77,8 +79,15 @@ def _sources(status: HostStatus, now: datetime) -> Iterator[str]:
     yield first
     for source, line in zip(ordered, rest, strict=True):
         yield line
-        shown = source.reasons if source.verdict != "protected" else ()
-        yield from (_marked(why) for why in shown)
+        against = source.reasons if source.verdict != "protected" else ()
+        yield from dict.fromkeys([*map(_marked, against), *_lacking(source.backup)])
+
+
+def _lacking(ran: Ran) -> list[str]:
+    """What kept the newest run from being complete: the gravest few reasons, each once."""
+    if ran.last_outcome not in ("failed", "partial"):
+        return []
+    return list(dict.fromkeys(_marked(why) for why in gravest_first(ran.last_reasons)))[:_MOST]
 
 
 def _marked(why: Reason) -> str:
@@ -96,8 +105,12 @@ def _source(source: SourceStatus, now: datetime) -> tuple[str, ...]:
         _ago(source.restore_point, now),
         proved,
         _last(source.backup, now),
-        _next(source.backup, now),
+        _("not planned") if _is_unscheduled(source) else _next(source.backup, now),
     )
+
+
+def _is_unscheduled(source: SourceStatus) -> bool:
+    return any(why.code == "no-schedule" for why in source.reasons)
 
 
 def _scans(status: HostStatus, now: datetime) -> Iterator[str]:
@@ -162,8 +175,7 @@ def _others(status: HostStatus, now: datetime) -> Iterator[str]:
     yield first
     for ran, line in zip(rans, rest, strict=True):
         yield line
-        if ran.last_outcome in ("failed", "partial"):
-            yield from list(dict.fromkeys(_marked(why) for why in gravest_first(ran.last_reasons)))[:3]
+        yield from _lacking(ran)
 
 
 def _last(ran: Ran, now: datetime) -> str:

@@ -418,6 +418,7 @@ def test_what_a_look_finds_missing_and_unaccounted_is_counted(log: Log, stating:
     )
     log.append(stating.drill(3, said.START + 4 * HOUR, said.checked("D0", "FAIL", reasons=found)))
     assert (known(log).missing, known(log).unaccounted) == (1, 42)
+    assert facts(log).repositories["main"].snapshots == 2, "what is gone is counted no more"
     log.append(stating.drill(3, said.START + 5 * HOUR, said.checked("D0", "COULD_NOT_VERIFY")))
     assert (known(log).missing, known(log).unaccounted) == (1, 42), "nobody could look"
     log.append(stating.drill(3, said.START + 6 * HOUR, said.checked("D0")))
