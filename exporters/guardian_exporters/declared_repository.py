@@ -12,7 +12,13 @@ REPOSITORIES: Final = (
         "仓库中的恢复点数：有记录的恢复点，减去最近一次检查中未找到的。",
         fleet=True,
     ),
-    family("repo_size_bytes", REPOSITORY, "Size of the repository.", "仓库大小。", fleet=True),
+    family(
+        "repo_size_bytes",
+        REPOSITORY,
+        "Size of its packs, as the newest maintenance or drill of level D1 and above saw them.",
+        "数据包总大小，取自最近一次维护或 D1 及以上级别的演练。",
+        fleet=True,
+    ),
     family(
         "repo_quota_bytes",
         REPOSITORY,

@@ -203,7 +203,7 @@ class Gathering:
                 self._copy(said, entry)
             case DrillResult():
                 self._place(said.system, said.source, said.repository).drilled(said, at)
-                self._coverage(said)
+                self._looked_through(said)
             case Prune() | RepositoryPosture() | LockExtension():
                 self._stored[said.repository] = _storage(self._repository(said.repository), said, at)
             case ScanResult() if said.full:
@@ -243,11 +243,16 @@ class Gathering:
         copy.newest, copy.lack = copy.points[-1], None
         copy.count += 1
 
-    def _coverage(self, said: DrillResult) -> None:
+    def _looked_through(self, said: DrillResult) -> None:
+        """What a drill says of the whole repository: how large it is, how much of it the rotation has read."""
         for check in said.checks:
+            stored = self._repository(said.repository)
+            if check.level == "D1" and isinstance(size := check.measured.get("stored_bytes"), int):
+                stored = replace(stored, bytes=size)
             if check.coverage is not None and check.coverage.bytes:
                 share = check.coverage.bytes_read / check.coverage.bytes
-                self._stored[said.repository] = replace(self._repository(said.repository), coverage=share)
+                stored = replace(stored, coverage=share, bytes=check.coverage.bytes)
+            self._stored[said.repository] = stored
 
     def _repository(self, key: str) -> Stored:
         return self._stored.get(key, Stored())

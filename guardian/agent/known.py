@@ -110,6 +110,7 @@ class Stored:
     """One repository: restore points that it holds, the rotation's coverage, what was found of its storage.
 
     ``snapshots`` are those that the log tells of, without what was removed and what the newest look did not find.
+    ``bytes`` are those of its packs, as the newest maintenance or drill saw them.
     """
 
     snapshots: int | None = None

@@ -145,7 +145,7 @@ class Pruning:
         asked, node = self._figures, self.node
         record = node.keys(given=False).record(self.key)
         unused = None if asked.removed is None else asked.removed + (asked.unused_left or 0)
-        total = None if asked.removed is None or asked.left is None else asked.removed + asked.left
+        total = self._total(outcome)
         before, after = self._before.stored_bytes, self._after.stored_bytes
         freed = before - after if before is not None and after is not None else None
         said = Prune(
@@ -167,6 +167,19 @@ class Pruning:
             tools={"guardian": __version__, "restic": self.restic.capability.version_text},
         )
         return said, self.log.append(said).index
+
+    def _total(self, outcome: MaintenanceOutcome) -> int | None:
+        """How large it was before: by restic, by the look, or, where nothing was looked at, by a list of its packs."""
+        if self._figures.removed is not None and self._figures.left is not None:
+            return self._figures.removed + self._figures.left
+        if self._before.stored_bytes is not None or outcome != "skipped":
+            return self._before.stored_bytes
+        try:
+            return stored(self.node, self.key)
+        except Interrupted:
+            raise
+        except GuardianError:
+            return None  # it is a figure beside what is to be told
 
 
 class _Watched:
@@ -222,6 +235,12 @@ def look(node: Node, key: str) -> Look:
         stored = sum(pack.size for pack in loaded.packs() if pack.size > 0)
         index = sum(size for _name, size in reader.list("index/"))
         return Look(_verdict(found), tuple(_worst(found)), index, stored)
+
+
+def stored(node: Node, key: str) -> int | None:
+    """How many bytes its packs have together; None when our own reader has no way there. Raises as the reader does."""
+    with node.reader(key) as reader:
+        return None if reader is None else sum(size for _name, size in reader.list("data/"))
 
 
 def _verdict(found: Iterable[Reason]) -> DrillOutcome:

@@ -77,6 +77,7 @@ def judge(facts: Facts, snapshots: Iterable[str]) -> DrillCheck:
             "trees": facts.structure.trees,
             "files": facts.structure.files,
             "chunks": facts.structure.chunks,
+            "stored_bytes": sum(pack.size for pack in facts.loaded.packs() if pack.size > 0),
             "findings": facts.total,
             "exposed_snapshots": len(exposed),
             "seconds": facts.seconds,

@@ -82,7 +82,7 @@ class Removal(Predicate):
 
 
 class Prune(Predicate):
-    """Space was freed in a repository, or not, and why. Bytes are those of packs.
+    """Space was freed in a repository, or not, and why. Bytes are those of packs; ``total_bytes`` is from before.
 
     ``structure_before`` and ``structure_after`` are what our own decoder found: PASS when every part of every restore
     point is there; None where it has no way to the storage.

@@ -132,3 +132,16 @@ def test_a_source_that_may_be_empty_and_is_comes_back_empty(site: Any) -> None:
     said = site.guardian("verify", "app/empty")
     assert (said.code, said.json["outcome"]) == (0, "PASS")
     assert said.json["drills"][0]["checks"][-1]["measured"]["files"] == 0
+
+
+def test_a_drill_tells_how_large_the_repository_is(site: Any) -> None:
+    """No maintenance has to have been there for it, and nobody asks the storage when somebody looks."""
+
+    def told() -> Any:
+        return site.guardian("agent", "status").json["repositories"][0]["bytes"]
+
+    assert site.guardian("backup", "app/docs").code == 0
+    assert told() is None, "nobody has looked"
+    assert site.guardian("verify", "app/docs", "--level", "D1").code == 0
+    stored = [path.stat().st_size for path in (site.repository / "data").rglob("*") if path.is_file()]
+    assert told() == sum(stored) > 0

@@ -175,6 +175,9 @@ def test_drills_by_level_and_their_bound(log: Log, stating: Any, said: Any) -> N
     word = known(log).drills["D3"]
     assert (word.outcome, word.confidence, word.max_loss, word.rto_seconds) == ("PASS", 0.95, 0.0099, None)
     assert facts(log).repositories["main"].coverage == 0.75
+    assert facts(log).repositories["main"].bytes == 40
+    log.append(stating.drill(3, said.START + 9 * HOUR, said.checked("D1", measured={"stored_bytes": 50})))
+    assert facts(log).repositories["main"].bytes == 50
 
 
 def test_a_recovery_that_took_too_long_is_known_until_it_is_measured_again(log: Log, stating: Any, said: Any) -> None:
