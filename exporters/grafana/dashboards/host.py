@@ -17,6 +17,7 @@ from dashboards.shared import (
 )
 
 HERE = 'tenant="$tenant", host="$host"'
+WHERE = 'region=~"$region", tenant=~"$tenant"'
 MANY = 'region=~"$region", tenant=~"$tenant", host=~"$host"'
 
 
@@ -135,6 +136,19 @@ def host() -> Board:
                     ),
                 ),
             ),
+            Row(
+                Say("仓库", "Repositories"),
+                (
+                    Panel(
+                        "lines",
+                        Say("仓库大小", "Size of repositories"),
+                        Say("应平稳增长，清理后回落。", "It should grow evenly, and fall when space is freed."),
+                        (Query(f"guardian_repo_size_bytes{{{HERE}}}", "{{repository}}"),),
+                        unit="bytes",
+                        width=24,
+                    ),
+                ),
+            ),
             Row(Say("告警", "Alerts"), (firing(HERE),)),
         ),
         (ONE_TENANT, ONE_HOST),
@@ -200,7 +214,7 @@ def agents() -> Board:
                 Say("每台主机", "Each host"),
                 (
                     Panel(
-                        "lines",
+                        "bars",
                         Say("内存", "Memory"),
                         Say("常驻内存，上限 70 MiB。", "Resident memory; at most 70 MiB when idle."),
                         (Query(f"topk(20, guardian_agent_resident_memory_bytes{{{MANY}}})", "{{host}}"),),
@@ -208,7 +222,7 @@ def agents() -> Board:
                         width=8,
                     ),
                     Panel(
-                        "lines",
+                        "bars",
                         Say("处理器", "Processor"),
                         Say("代理进程占用一个核的比例，不含任务。", "Share of one core, jobs not counted."),
                         (
@@ -223,12 +237,15 @@ def agents() -> Board:
                     Panel(
                         "lines",
                         Say("任务", "Jobs"),
-                        Say("正在运行、排队与正在停止的任务。", "Jobs that run, wait or are being stopped."),
-                        (Query(f"sum by (state) (guardian_agent_jobs{{{MANY}}})", "{{state}}"),),
+                        Say(
+                            "正在运行、排队与正在停止的任务；不随主机筛选。",
+                            "Jobs that run, wait or are being stopped; of all hosts, whichever is chosen.",
+                        ),
+                        (Query(f"sum by (state) (guardian:region_tenant_agent_jobs:sum{{{WHERE}}})", "{{state}}"),),
                         width=8,
                     ),
                     Panel(
-                        "lines",
+                        "bars",
                         Say("上报延迟", "Ingest lag"),
                         Say("上报从生成到入库的时间，最长的 20 台。", "From report to hub, the 20 longest."),
                         (Query(f"topk(20, guardian_host_ingest_lag_seconds{{{MANY}}})", "{{host}}"),),
@@ -236,7 +253,7 @@ def agents() -> Board:
                         width=8,
                     ),
                     Panel(
-                        "lines",
+                        "bars",
                         Say("时钟偏差", "Clock offset"),
                         Say("相对中心时钟的偏差，最大的 20 台。", "Against the hub's clock, the 20 largest."),
                         (Query(f"topk(20, abs(guardian_host_clock_offset_seconds{{{MANY}}}))", "{{host}}"),),
@@ -244,12 +261,12 @@ def agents() -> Board:
                         width=8,
                     ),
                     Panel(
-                        "lines",
+                        "bars",
                         Say("抓取被拒绝", "Scrapes refused"),
                         Say("无权限、过大、过慢或过多的请求。", "No access, too large, too slow, too many."),
                         (
                             Query(
-                                f"sum by (host) (rate(guardian_exporter_refused_total{{{MANY}}}[$__rate_interval])) > 0",
+                                f"topk(20, sum by (host) (rate(guardian_exporter_refused_total{{{MANY}}}[$__rate_interval])) > 0)",
                                 "{{host}}",
                             ),
                         ),

@@ -170,7 +170,9 @@ def _standing(where: str) -> tuple[Row, ...]:
                     Say("数据源结论的变化", "Verdicts over time"),
                     Say("按结论统计的数据源数。“未知”不是“没问题”。", "Sources by verdict. Not known is not good."),
                     tuple(
-                        Query(f'sum(guardian_plan_verdict{{verdict="{name}", {where}}})', text)
+                        Query(
+                            f'sum(guardian:region_tenant_verdict:count{{verdict="{name}", {where}}}) or vector(0)', text
+                        )
                         for name, (text, _colour) in VERDICTS.items()
                     ),
                     width=24,
@@ -182,13 +184,14 @@ def _standing(where: str) -> tuple[Row, ...]:
 
 
 def _bars_by(label: str, where: str) -> Panel:
+    counted = "guardian_plan_verdict" if label == "system" else "guardian:region_tenant_verdict:count"
     return Panel(
         "bars",
         Say("未受保护或有风险的数据源", "Sources unprotected or at risk"),
         Say("数量最多的 15 个。", "The 15 with the most."),
         (
             Query(
-                f'topk(15, sum by ({label}) (guardian_plan_verdict{{verdict=~"unprotected|at-risk", {where}}}) > 0)',
+                f'topk(15, sum by ({label}) ({counted}{{verdict=~"unprotected|at-risk", {where}}}) > 0)',
                 f"{{{{{label}}}}}",
             ),
         ),
@@ -203,7 +206,7 @@ def _outside_by(label: str, where: str) -> Panel:
         "lines",
         Say("超出 RPO 的数据源占比", "Share of sources outside RPO"),
         Say("比例最高的 10 个。", "The ten with the largest share."),
-        (Query(f"topk(10, avg by ({label}) (guardian:rpo_bad{{{where}}}) > 0)", f"{{{{{label}}}}}"),),
+        (Query(f"topk(10, guardian:{label}_rpo_bad:ratio{{{where}}} > 0)", f"{{{{{label}}}}}"),),
         unit="percentunit",
         width=12,
     )

@@ -4,7 +4,9 @@ from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, SHARE, WARN, Board, Panel,
 from dashboards.shared import AGES, HOST, NONE, REGION, SYSTEM, TENANT, columns
 
 MANY = 'region=~"$region", tenant=~"$tenant", system=~"$system"'
+PROVED = "guardian:region_tenant_system_verified_age_seconds"
 HOSTS = 'region=~"$region", tenant=~"$tenant", host=~"$host"'
+WHERE = 'region=~"$region", tenant=~"$tenant"'
 
 
 def drills() -> Board:
@@ -101,17 +103,17 @@ def drills() -> Board:
                     ),
                     Panel(
                         "lines",
-                        Say("距上次证明（中位数与最差）", "Time since proof (median and worst)"),
-                        Say("中位数升高说明演练跟不上。", "A median that rises means that drills do not keep up."),
+                        Say("距上次证明（平均与最差）", "Time since proof (mean and worst)"),
+                        Say("平均值升高说明演练跟不上。", "A mean that rises means that drills do not keep up."),
                         (
-                            Query(f"quantile(0.5, guardian:verified_age_seconds{{{MANY}}})", Say("中位数", "median")),
-                            Query(f"max(guardian:verified_age_seconds{{{MANY}}})", Say("最差", "worst")),
+                            Query(f"sum({PROVED}:sum{{{MANY}}}) / sum({PROVED}:count{{{MANY}}})", Say("平均", "mean")),
+                            Query(f"max({PROVED}:max{{{MANY}}})", Say("最差", "worst")),
                         ),
                         unit="s",
                         width=12,
                     ),
                     Panel(
-                        "lines",
+                        "bars",
                         Say("实测恢复时间", "Measured recovery time"),
                         Say("最慢的 10 个数据源。", "The ten slowest sources."),
                         (
@@ -203,12 +205,12 @@ def baseline() -> Board:
                         "lines",
                         Say("不合格项（按严重程度）", "Findings by severity"),
                         Say(
-                            "未被豁免的不合格项，按严重程度堆叠。",
-                            "Broken rules without a waiver, stacked by severity.",
+                            "未被豁免的不合格项，按严重程度堆叠；不随主机筛选。",
+                            "Broken rules without a waiver, stacked by severity; of all hosts, whichever is chosen.",
                         ),
                         (
                             Query(
-                                f"sum by (check_severity) (guardian_baseline_failed_checks{{{HOSTS}}})",
+                                f"sum by (check_severity) (guardian:region_tenant_baseline_failed_checks:sum{{{WHERE}}})",
                                 "{{check_severity}}",
                             ),
                         ),

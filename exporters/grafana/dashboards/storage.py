@@ -3,6 +3,7 @@
 from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, WARN, Board, Panel, Query, Row, Say
 from dashboards.shared import AGES, HOST, NONE, REGION, TENANT, YES_BAD, YES_GOOD, columns
 
+WHERE = 'region=~"$region", tenant=~"$tenant"'
 MANY = 'region=~"$region", tenant=~"$tenant", host=~"$host"'
 
 
@@ -38,7 +39,11 @@ def _growth() -> Row:
                 "stat",
                 Say("近 7 天增长", "Grown in 7 days"),
                 Say("为负说明清理多于新增。", "Negative: more was freed than added."),
-                (Query(f"sum(delta(guardian_repo_size_bytes{{{MANY}}}[7d]))"),),
+                (
+                    Query(
+                        f"sum(last_over_time(guardian:repo_size_bytes{{{MANY}}}[20m])) - sum(last_over_time(guardian:repo_size_bytes{{{MANY}}}[20m] offset 7d))"
+                    ),
+                ),
                 unit="bytes",
                 width=6,
             ),
@@ -58,9 +63,12 @@ def _growth() -> Row:
                 width=6,
             ),
             Panel(
-                "lines",
+                "bars",
                 Say("仓库大小", "Size of repositories"),
-                Say("最大的 20 个。", "The 20 largest."),
+                Say(
+                    "最大的 20 个；增长过程见“主机”仪表盘。",
+                    "The 20 largest; how one grew is on the dashboard of its host.",
+                ),
                 (Query(f"topk(20, guardian_repo_size_bytes{{{MANY}}})", "{{host}} {{repository}}"),),
                 unit="bytes",
                 width=12,
@@ -68,8 +76,13 @@ def _growth() -> Row:
             Panel(
                 "lines",
                 Say("按单位的总大小", "Size by tenant"),
-                Say("堆叠显示。", "Stacked."),
-                (Query(f"topk(20, sum by (tenant) (guardian_repo_size_bytes{{{MANY}}}))", "{{tenant}}"),),
+                Say("堆叠显示；不随主机筛选。", "Stacked; of all hosts, whichever is chosen."),
+                (
+                    Query(
+                        f"topk(20, sum by (tenant) (guardian:region_tenant_repo_size_bytes:sum{{{WHERE}}}))",
+                        "{{tenant}}",
+                    ),
+                ),
                 unit="bytes",
                 width=12,
                 stacked=True,
@@ -110,11 +123,19 @@ def _immutability() -> Row:
                 empty=NONE,
             ),
             Panel(
-                "lines",
-                Say("restic 锁", "restic locks"),
-                Say("长期不为零，说明有锁遗留。", "Above zero for long: one was left behind."),
-                (Query(f"guardian_repo_locks{{{MANY}}} > 0", "{{host}} {{repository}}"),),
+                "bars",
+                Say("restic 锁存在的时间", "Age of restic locks"),
+                Say("最久的 15 个。超过数小时，多为遗留的锁。", "The oldest 15. After some hours it was left behind."),
+                (
+                    Query(
+                        f"topk(15, time() - guardian_repo_oldest_lock_timestamp_seconds{{{MANY}}})",
+                        "{{host}} {{repository}}",
+                    ),
+                ),
+                unit="s",
+                steps=((None, GOOD), (6 * 3600, WARN), (24 * 3600, BAD)),
                 width=12,
+                empty=NONE,
             ),
             Panel(
                 "table",

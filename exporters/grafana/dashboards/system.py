@@ -5,6 +5,8 @@ from dashboards.shared import AGES, NONE, ONE_SYSTEM, ONE_TENANT, YES_GOOD, colu
 
 HERE = 'tenant="$tenant", system="$system"'
 
+NEWEST = f"guardian_backup_last_success_timestamp_seconds{{{HERE}}}"
+
 
 def system() -> Board:
     """Recovery readiness of one system."""
@@ -87,10 +89,15 @@ def _points() -> Row:
                 "state",
                 Say("是否超出 RPO", "Outside RPO"),
                 Say(
-                    "红色时段内最新恢复点已超出目标。",
-                    "While red, the newest restore point was older than the objective.",
+                    "红色时段内最新恢复点已超出目标；所选时段内最差的 30 个数据源。",
+                    "While red, the newest restore point was older than the objective; the worst 30 sources of the time shown.",
                 ),
-                (Query(f"guardian:rpo_bad{{{HERE}}}", "{{host}}/{{source}}"),),
+                (
+                    Query(
+                        f"guardian:rpo_bad{{{HERE}}} and topk(30, avg_over_time(guardian:rpo_bad{{{HERE}}}[$__range] @ end()))",
+                        "{{host}}/{{source}}",
+                    ),
+                ),
                 values={0: (Say("在内", "inside"), GOOD), 1: (Say("超出", "outside"), BAD)},
                 steps=MORE_IS_WORSE,
                 width=12,
@@ -98,9 +105,15 @@ def _points() -> Row:
             Panel(
                 "lines",
                 Say("恢复点年龄", "Age of the newest restore point"),
-                Say("锯齿应低于 RPO。", "The teeth should stay below the RPO."),
+                Say(
+                    "锯齿应低于 RPO；当前最旧的 20 个数据源。",
+                    "The teeth should stay below the RPO; the 20 sources oldest now.",
+                ),
                 (
-                    Query(f"guardian:backup_age_seconds{{{HERE}}}", "{{host}}/{{source}}"),
+                    Query(
+                        f"time() - ({NEWEST} > 0 and bottomk(20, {NEWEST} @ end() > 0))",
+                        "{{host}}/{{source}}",
+                    ),
                     Query(f"min(guardian_plan_rpo_seconds{{{HERE}}} > 0)", "RPO"),
                 ),
                 unit="s",
@@ -113,7 +126,7 @@ def _points() -> Row:
                     "最新恢复点、已证明可恢复的恢复点及其年龄。",
                     "Newest restore point, and how long ago one was proved.",
                 ),
-                (Query(f"guardian:verified_age_seconds{{{HERE}}}"),),
+                (Query(f"topk(100, guardian:verified_age_seconds{{{HERE}}})"),),
                 unit="s",
                 width=12,
                 columns=columns("host", "source", value=Say("距上次证明", "Proved ago")),
@@ -126,7 +139,7 @@ def _points() -> Row:
                     "副本仓库中最新恢复点的年龄；没有副本就没有异地保护。",
                     "Age of the newest restore point in further repositories; without one there is no second place.",
                 ),
-                (Query(f"time() - (guardian_copy_last_success_timestamp_seconds{{{HERE}}} > 0)"),),
+                (Query(f"topk(100, time() - (guardian_copy_last_success_timestamp_seconds{{{HERE}}} > 0))"),),
                 unit="s",
                 width=12,
                 columns=columns("host", "source", "repository", value=Say("年龄", "Age")),
@@ -148,7 +161,7 @@ def _drills() -> Row:
                     "D0 清点、D1 结构、D2 数据完整、D3 文件恢复、D4 应用数据可用。",
                     "D0 present, D1 whole, D2 intact, D3 files come back, D4 the data works.",
                 ),
-                (Query(f"time() - (guardian_drill_last_success_timestamp_seconds{{{HERE}}} > 0)"),),
+                (Query(f"topk(100, time() - (guardian_drill_last_success_timestamp_seconds{{{HERE}}} > 0))"),),
                 unit="s",
                 width=12,
                 columns=columns("host", "source", "level", value=Say("距今", "Ago")),
@@ -162,7 +175,7 @@ def _drills() -> Row:
                     "最近一次抽样的结论：损坏比例不超过该值。",
                     "What the newest sample rules out: no more than this share is bad.",
                 ),
-                (Query(f"guardian_plan_assured_max_loss_ratio{{{HERE}}}", "{{host}}/{{source}}"),),
+                (Query(f"topk(20, guardian_plan_assured_max_loss_ratio{{{HERE}}})", "{{host}}/{{source}}"),),
                 unit="percentunit",
                 steps=((None, GOOD), (0.01, WARN), (0.05, BAD)),
                 width=12,

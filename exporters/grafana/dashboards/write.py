@@ -25,6 +25,7 @@ from dashboards.noun import Board, Language, Panel, Query, Say, Variable
 COLUMNS: Final = 24
 HEIGHTS: Final = {"stat": 4, "lines": 8, "bars": 8, "table": 9, "state": 8}
 SOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
+_FINEST: Final = ((720, "1h"), (336, "30m"), (168, "15m"), (0, "1m"))
 LINKED: Final = "guardian"
 """Every dashboard has this tag, and a menu of all that have it."""
 
@@ -67,6 +68,8 @@ class _Writer:
                 if x + panel.width > COLUMNS:
                     x, y, tallest = 0, y + tallest, 0
                 built = self._panel(panel).id(number).grid_pos(_place(x, y, panel.width, height))
+                if panel.kind in ("lines", "state"):
+                    built = built.interval(_finest(board))
                 made = made.with_panel(built)
                 number, x, tallest = number + 1, x + panel.width, max(tallest, height)
             y += tallest
@@ -204,7 +207,7 @@ class _Writer:
 _VALUE: Final = shapes.BigValueColorMode.VALUE
 
 
-_RAW: Final = re.compile(r"\bguardian_[a-z0-9_]+(?:\{[^{}]*\})?(?!\{|\[|[a-z0-9_:])")
+_RAW: Final = re.compile(r"\bguardian_[a-z0-9_]+(?:\{[^{}]*\})?(?: @ end\(\))?(?!\{|\[|[a-z0-9_:])")
 
 
 def once(expression: str) -> str:
@@ -214,6 +217,11 @@ def once(expression: str) -> str:
     """
     tidy = re.sub(r",\s*\}", "}", expression).replace("{}", "")
     return _RAW.sub(lambda found: f"max without (job, instance, network) ({found[0]})", tidy)
+
+
+def _finest(board: Board) -> str:
+    """The time between two points, at least: what a week or a month says is not said better by a point a pixel."""
+    return next(step for hours, step in _FINEST if board.hours >= hours)
 
 
 def _place(x: int, y: int, width: int, height: int) -> models.GridPos:

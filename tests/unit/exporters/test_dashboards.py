@@ -80,7 +80,7 @@ def test_every_panel_says_what_it_is_and_asks_for_what_there_is(path: Path) -> N
             named = set(re.findall(r"\bguardian[_:][a-z0-9_:]+|\bALERTS\b", expression))
             assert named, expression
             assert named <= known, named - known
-            assert set(re.findall(r"\$(\w+)", expression)) <= variables | {"__rate_interval"}
+            assert set(re.findall(r"\$(\w+)", expression)) <= variables | {"__rate_interval", "__range"}
             for counter in (name for name in named if name.endswith("_total")):
                 assert re.search(rf"(rate|increase)\({counter}\{{[^}}]*\}}\[\$__rate_interval\]\)", expression)
 
