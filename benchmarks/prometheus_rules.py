@@ -16,10 +16,11 @@ minutes is full, rules are taken in; after a pause their groups are asked for ``
 
 Rules of whole days and dashboards of weeks need a past. What ``guardian-host-recording-days`` and
 ``guardian-host-trends`` record is written out as blocks (prometheus_past.py) for the fleet of today: what rules look
-back on at their own interval, what dashboards draw at each point that they ask for. **Not covered:** a Prometheus that ran
-for a month holds up to 15 samples between two of these points, which are decoded and passed over; raw series go back to
-the start of the run alone, which matters to dashboards of one host; agents that are scraped themselves beside the
-hub's page are not in it.
+back on at their own interval, what dashboards draw at each point that they ask for.
+
+**Not covered:** a Prometheus that ran for a month holds up to 15 samples between two of these points, which are decoded
+and passed over; raw series go back to the start of the run alone, which matters to dashboards of one host; agents that
+are scraped themselves, beside the hub's page, are not in it.
 
 Needs 6 GB of memory, 3 of disk and about half an hour. Ends with 1 when a figure is over its bound.
 """
