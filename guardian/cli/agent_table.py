@@ -1,7 +1,7 @@
 """A host's status as people read it: problems first, then what is protected, what runs, what is next."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from guardian.agent.cycle import in_zone
@@ -28,6 +28,8 @@ STATES: Final = {"running": N_("running"), "queued": N_("waits"), "stopping": N_
 _GRAVITY: Final = tuple(VERDICTS)
 _MOST: Final = 3
 """Reasons of one run that are shown."""
+_BEHIND: Final = 5
+"""Minutes by which a moment may lie ahead and still be now: clocks are set."""
 
 
 def verdict(status: HostStatus) -> Verdict:
@@ -196,8 +198,9 @@ def _next(ran: Ran, now: datetime) -> str:
 def _ago(moment: str | None, now: datetime) -> str:
     if moment is None:
         return _("none")
-    age = max(timedelta(0), now - datetime.fromisoformat(moment))
-    minutes = int(age.total_seconds()) // 60
+    minutes = int((now - datetime.fromisoformat(moment)).total_seconds() / 60)
+    if minutes < -_BEHIND:
+        return _("{count} min ahead").format(count=-minutes)
     if minutes < 1:
         return _("just now")
     if minutes < 120:

@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -166,15 +167,14 @@ def first_command(name: str, source: str) -> list[str]:
 # one host whose backups do not come
 
 
-def neglected(host: Host) -> None:
+def neglected(host: Host, soon: datetime) -> None:
     """Sources that go away, were never there, cannot be read, are paused, forgotten, or dated wrong."""
     often = {"schedule": "every 8s"}
     ahead = host.folder("ahead")
     host.systems.clear()
     host.system("ahead", files(ahead), {"schedule": far()})
     host.site.write()
-    node = Node(load(host.site.yaml), Moved(hours=1), silent, Stop())
-    assert back_up(node, node.loaded.targets(("ahead",))[0]).run.outcome == "complete"
+    backed_up_ahead(host, soon)
     host.systems.clear()
     host.system("archive", files(host.folder("archive")), {"schedule": far(), "enabled": False})
     host.site.write()
@@ -188,6 +188,22 @@ def neglected(host: Host) -> None:
     host.system("shared", files(shared), often)
     host.system("loose", files(host.folder("loose")), {})
     host.start(by=UNPRIVILEGED)
+
+
+def backed_up_ahead(host: Host, soon: datetime) -> None:
+    """By a clock that is ahead and shows ``soon``, Guardian's as well as restic's."""
+    program = host.site.root / "restic-ahead"
+    real, then = shutil.which("restic"), f"{soon.astimezone():%Y-%m-%d %H:%M:%S}"
+    program.write_text(
+        f'#!/bin/sh\ncase " $* " in *" backup "*) set -- "$@" --time "{then}";; esac\nexec {real} "$@"\n'
+    )
+    program.chmod(0o755)
+    host.site.config["restic"] = {"program": str(program)}
+    host.site.write()
+    node = Node(load(host.site.yaml), Moved(hours=1), silent, Stop())
+    run = back_up(node, node.loaded.targets(("ahead",))[0]).run
+    assert run.outcome == "complete", run
+    del host.site.config["restic"]
 
 
 def paused(site: Any, clock: SystemClock) -> None:
@@ -275,7 +291,8 @@ def host(initialised: Any, tmp_path: Path, agents: Any, monitoring: Any) -> Call
 
 def test_every_alert_about_backups_comes_and_goes(host: Any, monitoring: Any, tmp_path: Path) -> None:
     poor, slow, victim = host("poor"), host("slow"), host("victim")
-    neglected(poor)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    neglected(poor, soon)
     hanging(slow)
     watch = Watch(monitoring, tmp_path, (poor, slow, victim))
     poor.agent.heard("backup:web/data: complete")
@@ -299,7 +316,7 @@ def test_every_alert_about_backups_comes_and_goes(host: Any, monitoring: Any, tm
         (slow.site.root / "hang").unlink()
         watch.shown(poor, "GuardianPlanPausedTooLong", "its plan is disabled", "archive/data")
         watch.shown(poor, "GuardianSourceUnscheduled", "there is no schedule", "loose/data")
-        watch.shown(poor, "GuardianRestorePointFromFuture", "ahead/data", "ahead/data")
+        watch.shown(poor, "GuardianRestorePointFromFuture", f"{soon:%Y-%m-%d %H:%M:%S}", "ahead/data")
         watch.shown(poor, "GuardianBackupNeverSucceeded", f"the source {poor.site.root}/new does not exist", "new/data")
         watch.shown(poor, "GuardianBackupIncomplete", "secret.key could not be read", "shared/data")
         watch.shown(victim, "GuardianSourceStateUnknown", "the log cannot be read", "office/data")
@@ -313,6 +330,8 @@ def test_every_alert_about_backups_comes_and_goes(host: Any, monitoring: Any, tm
         watch.goes(slow, "GuardianBackupStuck")
         watch.goes(poor, "GuardianPlanPausedTooLong", "GuardianSourceUnscheduled", "GuardianRestorePointFromFuture")
         watch.goes(poor, "GuardianBackupNeverSucceeded", "GuardianBackupIncomplete", "GuardianBackupRpoBurning")
+    for one in (poor, slow, victim):
+        one.agent.signal(signal.SIGTERM)
     told = {(one["labels"]["host"], one["labels"]["alertname"].removeprefix("Guardian")) for one in watch.told.alerts()}
     assert ("poor", "BackupStuck") not in told, "a backup that has ended is not stuck"
     assert ("victim", "LedgerBroken") not in told, "a log that cannot be read is not one that was altered"

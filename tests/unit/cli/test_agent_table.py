@@ -56,6 +56,22 @@ def test_the_worst_comes_first_and_says_why() -> None:
     assert "9 h ago" in lines[places["app/good"]]
 
 
+def test_what_lies_ahead_of_the_clock_is_not_just_now() -> None:
+    shown = text(host(source("odd", "at-risk", restore_point="2026-11-02T13:00:00.000000Z")))
+    assert "60 min ahead" in shown
+
+
+def test_a_source_without_a_schedule_is_not_called_paused_and_what_failed_is_named() -> None:
+    loose = source("loose", "at-risk", reasons=(reason("no-schedule", "warning"),))
+    why = (reason("source-missing", path="/srv/x"),)
+    ran = Ran(task="backup:app/gone", last_outcome="failed", last_ended=EARLIER, last_reasons=why, enabled=False)
+    shown = text(host(loose, source("gone", "at-risk", backup=ran))).splitlines()
+    rows = {name: next(n for n, line in enumerate(shown) if f"app/{name} " in line) for name in ("loose", "gone")}
+    assert shown[rows["loose"]].endswith("not planned")
+    assert shown[rows["gone"]].endswith("paused")
+    assert "/srv/x does not exist" in shown[rows["gone"] + 1]
+
+
 def test_the_agents_own_problems_are_shown() -> None:
     problems = (reason("state-full", path="/var", mib=5),)
     status = host(
