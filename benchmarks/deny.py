@@ -8,10 +8,6 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from guardian.objectstore.account import Account
-from guardian.objectstore.getting import Refused
-from guardian.objectstore.listing import Refusal
-
 MAINS = {"guardian": ("guardian.__main__", "main"), "prowler": ("prowler.__main__", "prowler")}
 DENIED = set(filter(None, os.environ.get("DENY", "").split(",")))
 SETTINGS = {
@@ -25,7 +21,6 @@ SETTINGS = {
     "logging": "GetBucketLogging",
     "tagging": "GetBucketTagging",
 }
-SETTING, LIST = Account.setting, Account.buckets
 ASKED = BaseClient._make_api_call  # noqa: SLF001  the one place that every request passes
 
 
@@ -35,20 +30,30 @@ def refuse(self: BaseClient, operation: str, arguments: Any) -> Any:
     return ASKED(self, operation, arguments)
 
 
-def refuse_setting(self: Account, bucket: str, name: str) -> Any:
-    if SETTINGS[name] in DENIED:
-        raise Refused(Refusal(403, "AccessDenied"))
-    return SETTING(self, bucket, name)
+def refuse_our_own() -> None:
+    """Guardian reads buckets past boto3. Prowler's own Python knows nothing of Guardian."""
+    from guardian.objectstore import account, getting, listing  # noqa: PLC0415
 
+    ours = account.Account
+    setting, buckets = ours.setting, ours.buckets
 
-def refuse_list(self: Account) -> Any:
-    if "ListBuckets" in DENIED:
-        raise Refused(Refusal(403, "AccessDenied"))
-    return LIST(self)
+    def refuse_setting(self: Any, bucket: str, name: str) -> Any:
+        if SETTINGS[name] in DENIED:
+            raise getting.Refused(listing.Refusal(403, "AccessDenied"))
+        return setting(self, bucket, name)
+
+    def refuse_list(self: Any) -> Any:
+        if "ListBuckets" in DENIED:
+            raise getting.Refused(listing.Refusal(403, "AccessDenied"))
+        return buckets(self)
+
+    ours.setting = refuse_setting  # type: ignore[method-assign]
+    ours.buckets = refuse_list  # type: ignore[method-assign]
 
 
 BaseClient._make_api_call = refuse  # noqa: SLF001
-Account.setting = refuse_setting  # type: ignore[method-assign]
-Account.buckets = refuse_list  # type: ignore[method-assign]
-module, main = MAINS[sys.argv.pop(1)]
+program = sys.argv.pop(1)
+if program == "guardian":
+    refuse_our_own()
+module, main = MAINS[program]
 sys.exit(getattr(import_module(module), main)())
