@@ -225,7 +225,8 @@ class Prometheus(Program):
         """Start it over ``folder``.
 
         ``scrape``: job → an address, or ``static_configs``. ``tsdb``: a folder of blocks (:func:`filled`) that becomes
-        its storage. ``rules``: which files of rules; ``hold``: their ``for``, None for the real ones; ``hasten``: how
+        its storage. ``rules``: which files of rules; ``hold``: their ``for``, None for the real ones, which a
+        past that has ended needs, since of ten seconds nothing is left soon; ``hasten``: how
         many times faster their hours and days go by.
         """
         found = program("prometheus", "prometheus")
