@@ -6,6 +6,7 @@
     python3 dev.py try          set up, then run the main job: guardian demo (try --lang zh: in Chinese)
     python3 dev.py check        set up, then everything that CI checks
     python3 dev.py check --only unit --only lint
+    python3 dev.py pictures     draw every dashboard into build/dashboards/, to be looked at; needs node and npm too
     python3 dev.py messages     bring the catalogues of both languages up to date
     python3 dev.py lock         make the lock files anew (--upgrade: with the newest versions)
     python3 dev.py deb          build the Debian package into dist/
@@ -49,6 +50,13 @@ SYSTEM: dict[str, dict[str, tuple[str, ...]]] = {
         "prometheus": ("promtool",),
         "prometheus-alertmanager": ("amtool",),
         "victoria-metrics": ("vmagent",),
+    },
+    "pictures": {
+        "nodejs": ("node",),
+        "npm": ("npm",),
+        "chromium": ("chromium", "google-chrome"),
+        "fonts-wqy-microhei": ("usr/share/fonts/**/wqy-microhei.ttc", "usr/share/fonts/**/NotoSansCJK*"),
+        "prometheus": ("promtool",),
     },
     "deb": {"dpkg": ("dpkg-deb",)},
 }
@@ -312,6 +320,13 @@ def demo(arguments: list[str]) -> int:
     os.execve(VENV / "bin" / "guardian", ["guardian", "demo", *arguments], environment())
 
 
+def pictures(arguments: list[str]) -> int:
+    """Become the tool that draws dashboards (tests/browser/grafana/pictures.py)."""
+    print(flush=True)
+    tool = ROOT / "tests" / "browser" / "grafana" / "pictures.py"
+    os.execve(VENV / "bin" / "python", ["python", str(tool), *arguments], environment())
+
+
 def lock(*, upgrade: bool, verbose: bool) -> int:
     """Make both lock files anew: what runs (with the S3 extra), and all of it with the tools of development."""
     newest = ["--upgrade"] if upgrade else []
@@ -401,6 +416,8 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("try", parents=[common], help="set up and run the main job", epilog=passed_on)
     checking = verbs.add_parser("check", parents=[common], help="set up and check everything")
     checking.add_argument("--only", action="append", default=[], choices=[*CHECKS, *LAYERS], help="only this part")
+    drawing = "Names of dashboards (province, system, …) and other options are passed on: --language zh, --keep."
+    verbs.add_parser("pictures", parents=[common], help="draw the dashboards", epilog=drawing)
     verbs.add_parser("messages", parents=[common], help="bring the catalogues up to date")
     verbs.add_parser("deb", parents=[common], help="build the Debian package")
     locking = verbs.add_parser("lock", parents=[common], help="make the lock files anew")
@@ -414,7 +431,7 @@ def main() -> int:
         print(f"dev.py needs Python 3.11 or newer, and this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
     options, rest = parser().parse_known_args()
-    if rest and options.verb != "try":
+    if rest and options.verb not in ("try", "pictures"):
         parser().error(f"unrecognized arguments: {' '.join(rest)}")
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # whatever the terminal's encoding
     try:
@@ -427,6 +444,7 @@ def main() -> int:
             set_up(needed, verbose=options.verbose)
         verbs: dict[str, Callable[[], int]] = {
             "try": lambda: demo([word for word in rest if word != "--"]),
+            "pictures": lambda: pictures([word for word in rest if word != "--"]),
             "check": lambda: check(options.only, verbose=options.verbose),
             "lock": lambda: lock(upgrade=options.upgrade, verbose=options.verbose),
             "messages": messages,

@@ -27,6 +27,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -221,13 +222,15 @@ class Prometheus(Program):
         cls, folder: Path, scrape: Mapping[str, str | Iterable[Mapping[str, Any]]] | None = None,
         alertmanager: Alertmanager | None = None, *, hold: str | None = "1s", every: str = "1s",
         rules: Iterable[str] = ("*.yml",), tsdb: Path | None = None, hasten: int = 1,
+        lookback: timedelta = timedelta(minutes=5),
     ) -> Self:  # fmt: skip
         """Start it over ``folder``.
 
         ``scrape``: job → an address, or ``static_configs``. ``tsdb``: a folder of blocks (:func:`filled`) that becomes
         its storage. ``rules``: which files of rules; ``hold``: their ``for``, None for the real ones, which a
         past that has ended needs, since of ten seconds nothing is left soon; ``hasten``: how
-        many times faster their hours and days go by.
+        many times faster their hours and days go by; ``lookback``: for how long a sample holds, Prometheus' own five
+        minutes unless a past has fewer.
         """
         found = program("prometheus", "prometheus")
         used = shortened(folder / "rules", hold, rules, hasten)
@@ -249,7 +252,8 @@ class Prometheus(Program):
         options = (
             f"--config.file={path}", f"--storage.tsdb.path={tsdb or folder / 'tsdb'}",
             "--storage.tsdb.retention.time=10y", f"--web.listen-address=127.0.0.1:{port}",
-            "--query.lookback-delta=5m", "--rules.alert.resend-delay=1s", "--log.level=warn",
+            f"--query.lookback-delta={lookback.total_seconds():.0f}s",
+            "--rules.alert.resend-delay=1s", "--log.level=warn",
         )  # fmt: skip
         return cls((found, *options), folder, port)
 

@@ -19,6 +19,8 @@ STEP = timedelta(minutes=5)
 SHAPE = Shape(seed=7, hosts=60, sources=3)
 QUIET = frozenset({"Scrapes refused", "Memory", "Processor", "Alerts that fire now"})
 """Panels of what a past has not: a process of the agent's own, and alerts. These are held by tests of their own."""
+UNPLANNED = re.compile('level="D[01]"')
+"""Levels that no host of the province plans by themselves: higher ones begin with them."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def asked(expression: str, choice: dict[str, str]) -> str:
     # The past here has two hours: weeks become one.
     expression = re.sub(r"\b\d+d(?=\])|(?<=offset )\d+d", "1h", expression)
     # Of one moment that is its end; and a rule that is written out takes no @.
-    expression = expression.replace("} @ end()", "}")
+    expression = expression.replace(" @ end()", "")
     return expression.replace("$__rate_interval", "15m").replace("$__range", "1h")
 
 
@@ -73,7 +75,7 @@ def test_every_panel_answers_on_a_faulty_province(prometheus: Any) -> None:
                 several = every if "$" in target["expr"] else every[:1]
                 answers = (query(prometheus, target["expr"], choice) for choice in several)
                 found = next((answer for answer in itertools.islice(answers, 200) if answer), None)
-                if not found and panel["title"] not in QUIET:
+                if not found and panel["title"] not in QUIET and not UNPLANNED.search(target["expr"]):
                     silent.append((path.stem, panel["title"], target["expr"]))
     assert silent == [], "\n".join(map(str, silent))
 
@@ -97,8 +99,8 @@ def test_what_is_broken_turns_its_panel(prometheus: Any) -> None:
         if panel.get("targets")
     }
     number = {title: float(query(prometheus, by_title[title], {})[0]["value"][1]) for title in
-              ("Sources protected", "Outside RPO", "Hosts silent", "Hosts expected")}  # fmt: skip
+              ("Sources protected", "Sources outside RPO", "Hosts silent", "Hosts expected")}  # fmt: skip
     assert 0 < number["Sources protected"] < 1
-    assert number["Outside RPO"] > 0
+    assert number["Sources outside RPO"] > 0
     assert number["Hosts silent"] > 0
     assert number["Hosts expected"] <= SHAPE.hosts

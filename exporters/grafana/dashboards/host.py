@@ -1,6 +1,6 @@
 """One host, and the agents as such."""
 
-from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, USED, WARN, Board, Panel, Query, Row, Say
+from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, USED, WARN, Board, Column, Panel, Query, Row, Say, Steps, Unit
 from dashboards.shared import (
     EXIT_CODES,
     HOST,
@@ -9,7 +9,6 @@ from dashboards.shared import (
     ONE_TENANT,
     REGION,
     TENANT,
-    TO_SYSTEM,
     YES_BAD,
     YES_GOOD,
     columns,
@@ -17,6 +16,11 @@ from dashboards.shared import (
 )
 
 HERE = 'tenant="$tenant", host="$host"'
+JOBS = {
+    "running": Say("运行", "running"),
+    "queued": Say("排队", "queued"),
+    "stopping": Say("停止中", "stopping"),
+}
 WHERE = 'region=~"$region", tenant=~"$tenant"'
 MANY = 'region=~"$region", tenant=~"$tenant", host=~"$host"'
 
@@ -75,12 +79,7 @@ def host() -> Board:
                         Say("每个数据源当前的结论。", "The verdict that holds for each source."),
                         (Query(f"guardian_plan_verdict{{{HERE}}} == 1"),),
                         width=8,
-                        columns={
-                            name: column
-                            for name, column in columns("system", "source", "verdict", value=NONE).items()
-                            if name != "Value"
-                        },
-                        links={"system": TO_SYSTEM},
+                        columns=columns("system", "source", "verdict"),
                     ),
                     Panel(
                         "table",
@@ -88,11 +87,8 @@ def host() -> Board:
                         Say("当前不利于各数据源的原因代码。", "What speaks against sources now, by code."),
                         (Query(f"guardian_plan_reason{{{HERE}}} == 1"),),
                         width=8,
-                        columns={
-                            name: column
-                            for name, column in columns("system", "source", "severity", "reason", value=NONE).items()
-                            if name != "Value"
-                        },
+                        columns=columns("source", "severity", "reason"),
+                        sort="severity",
                         empty=NONE,
                     ),
                     Panel(
@@ -103,7 +99,7 @@ def host() -> Board:
                         ),
                         (Query(f"guardian_backup_last_exit_code{{{HERE}}}"),),
                         width=8,
-                        columns=columns("system", "source", value=Say("结果", "Result")),
+                        columns=columns("system", "source", Value=Column(Say("结果", "Result"))),
                         values=EXIT_CODES,
                     ),
                     Panel(
@@ -120,7 +116,7 @@ def host() -> Board:
                                 Say("{{source}} 中位数", "{{source}} median"),
                             ),
                         ),
-                        unit="s",
+                        unit="minutes",
                         width=12,
                     ),
                     Panel(
@@ -149,7 +145,7 @@ def host() -> Board:
                     ),
                 ),
             ),
-            Row(Say("告警", "Alerts"), (firing(HERE),)),
+            Row(Say("告警", "Alerts"), (firing(HERE, ("system", "source"), 7),)),
         ),
         (ONE_TENANT, ONE_HOST),
         hours=72,
@@ -167,25 +163,15 @@ def agents() -> Board:
                 Say("总体", "All together"),
                 (
                     Panel(
-                        "bars",
-                        Say("版本", "Versions"),
-                        Say("按版本统计的代理数。", "Agents by version."),
+                        "stat",
+                        Say("状态超过一小时的代理", "Agents with a status older than an hour"),
+                        Say("没有新状态，其余数字都是旧的。", "Without a new status, all other figures are old."),
                         (
                             Query(
-                                f"count by (version) (guardian_agent_build_info{{{MANY}}} or guardian_host_info{{{MANY}}})",
-                                "{{version}}",
+                                f"count(time() - guardian_agent_status_timestamp_seconds{{{MANY}}} > 3600) or vector(0)"
                             ),
                         ),
-                        width=6,
-                    ),
-                    Panel(
-                        "bars",
-                        Say("自身问题", "Problems of their own"),
-                        Say("按原因统计的代理自身问题。", "Problems of agents themselves, by reason."),
-                        (Query(f"count by (reason) (guardian_agent_reason{{{MANY}}} == 1)", "{{reason}}"),),
-                        steps=((None, WARN),),
-                        width=6,
-                        empty=NONE,
+                        steps=MORE_IS_WORSE,
                     ),
                     Panel(
                         "stat",
@@ -196,8 +182,6 @@ def agents() -> Board:
                         ),
                         (Query(f"sum(guardian_exporter_collector_success{{{MANY}}} == bool 0) or vector(0)"),),
                         steps=MORE_IS_WORSE,
-                        width=6,
-                        height=8,
                     ),
                     Panel(
                         "stat",
@@ -205,34 +189,62 @@ def agents() -> Board:
                         Say("仍在使用旧配置。", "They go on with the one before."),
                         (Query(f"sum(guardian_agent_config_refused{{{MANY}}}) or vector(0)"),),
                         steps=MORE_IS_WORSE,
-                        width=6,
+                    ),
+                    Panel(
+                        "stat",
+                        Say("时钟不可信的代理", "Agents with a clock that is not trusted"),
+                        Say("时间不对，期限和证据都不可靠。", "Deadlines and evidence are worth what the clock is."),
+                        (Query(f"count(guardian_agent_clock_trusted{{{MANY}}} == 0) or vector(0)"),),
+                        steps=MORE_IS_WORSE,
+                    ),
+                    Panel(
+                        "bars",
+                        Say("版本", "Versions"),
+                        Say("按版本统计的代理数。", "Agents by version."),
+                        (
+                            Query(
+                                f'count by (version) (group by (tenant, host, version) (guardian_agent_build_info{{{MANY}}} or guardian_host_info{{version!="", {MANY}}}))',
+                                "{{version}}",
+                            ),
+                        ),
+                        width=8,
                         height=8,
+                    ),
+                    Panel(
+                        "table",
+                        Say("自身问题", "Problems of their own"),
+                        Say("代理自身的问题，按主机和原因代码。", "Problems of agents themselves, by host and code."),
+                        (Query(f"topk(50, guardian_agent_reason{{{MANY}}} == 1)"),),
+                        width=16,
+                        height=8,
+                        columns=columns("severity", "tenant", "host", "reason"),
+                        sort="severity",
+                        empty=NONE,
                     ),
                 ),
             ),
             Row(
                 Say("每台主机", "Each host"),
                 (
-                    Panel(
-                        "bars",
+                    _most(
                         Say("内存", "Memory"),
-                        Say("常驻内存，上限 70 MiB。", "Resident memory; at most 70 MiB when idle."),
-                        (Query(f"topk(20, guardian_agent_resident_memory_bytes{{{MANY}}})", "{{host}}"),),
-                        unit="bytes",
-                        width=8,
-                    ),
-                    Panel(
-                        "bars",
-                        Say("处理器", "Processor"),
-                        Say("代理进程占用一个核的比例，不含任务。", "Share of one core, jobs not counted."),
-                        (
-                            Query(
-                                f"topk(20, rate(guardian_agent_cpu_seconds_total{{{MANY}}}[$__rate_interval]))",
-                                "{{host}}",
-                            ),
+                        Say(
+                            "常驻内存最多的 10 台；空闲时上限 70 MiB。",
+                            "Resident memory, the ten with the most; at most 70 MiB when idle.",
                         ),
-                        unit="percentunit",
-                        width=8,
+                        f"topk(10, guardian_agent_resident_memory_bytes{{{MANY}}})",
+                        "bytes",
+                        ((None, GOOD), (70 << 20, WARN), (140 << 20, BAD)),
+                    ),
+                    _most(
+                        Say("处理器", "Processor"),
+                        Say(
+                            "代理进程占用一个核的比例，不含任务；最多的 10 台。",
+                            "Share of one core, jobs not counted; the ten with the most.",
+                        ),
+                        f"topk(10, rate(guardian_agent_cpu_seconds_total{{{MANY}}}[$__rate_interval]))",
+                        "percentunit",
+                        ((None, GOOD), (0.02, WARN), (0.1, BAD)),
                     ),
                     Panel(
                         "lines",
@@ -241,36 +253,36 @@ def agents() -> Board:
                             "正在运行、排队与正在停止的任务；不随主机筛选。",
                             "Jobs that run, wait or are being stopped; of all hosts, whichever is chosen.",
                         ),
-                        (Query(f"sum by (state) (guardian:region_tenant_agent_jobs:sum{{{WHERE}}})", "{{state}}"),),
-                        width=8,
-                    ),
-                    Panel(
-                        "bars",
-                        Say("上报延迟", "Ingest lag"),
-                        Say("上报从生成到入库的时间，最长的 20 台。", "From report to hub, the 20 longest."),
-                        (Query(f"topk(20, guardian_host_ingest_lag_seconds{{{MANY}}})", "{{host}}"),),
-                        unit="s",
-                        width=8,
-                    ),
-                    Panel(
-                        "bars",
-                        Say("时钟偏差", "Clock offset"),
-                        Say("相对中心时钟的偏差，最大的 20 台。", "Against the hub's clock, the 20 largest."),
-                        (Query(f"topk(20, abs(guardian_host_clock_offset_seconds{{{MANY}}}))", "{{host}}"),),
-                        unit="s",
-                        width=8,
-                    ),
-                    Panel(
-                        "bars",
-                        Say("抓取被拒绝", "Scrapes refused"),
-                        Say("无权限、过大、过慢或过多的请求。", "No access, too large, too slow, too many."),
-                        (
-                            Query(
-                                f"topk(20, sum by (host) (rate(guardian_exporter_refused_total{{{MANY}}}[$__rate_interval])) > 0)",
-                                "{{host}}",
-                            ),
+                        tuple(
+                            Query(f'sum(guardian:region_tenant_agent_jobs:sum{{state="{state}", {WHERE}}})', text)
+                            for state, text in JOBS.items()
                         ),
                         width=8,
+                        height=9,
+                    ),
+                    _most(
+                        Say("上报延迟", "Ingest lag"),
+                        Say("上报从生成到入库的时间，最长的 10 台。", "From report to hub, the ten longest."),
+                        f"topk(10, guardian_host_ingest_lag_seconds{{{MANY}}})",
+                        "minutes",
+                        ((None, GOOD), (900, WARN), (3600, BAD)),
+                    ),
+                    _most(
+                        Say("时钟偏差", "Clock offset"),
+                        Say("相对中心时钟的偏差，最大的 10 台。", "Against the hub's clock, the ten largest."),
+                        f"topk(10, abs(guardian_host_clock_offset_seconds{{{MANY}}}))",
+                        "seconds",
+                        ((None, GOOD), (30, WARN), (300, BAD)),
+                    ),
+                    _most(
+                        Say("抓取被拒绝", "Scrapes refused"),
+                        Say(
+                            "近一段时间内无权限、过大、过慢或过多的请求。",
+                            "Lately: no access, too large, too slow, too many.",
+                        ),
+                        f"topk(10, sum by (host) (increase(guardian_exporter_refused_total{{{MANY}}}[$__rate_interval])) > 0)",
+                        "short",
+                        ((None, WARN),),
                     ),
                 ),
             ),
@@ -282,10 +294,15 @@ def agents() -> Board:
 def _age(title: Say, expr: str, warn: float, bad: float) -> Panel:
     about = Say("距今时间；过大说明没有新状态。", "How long ago; large means that nothing new comes.")
     return Panel(
-        "stat", title, about, (Query(expr),), unit="s", steps=((None, GOOD), (warn, WARN), (bad, BAD)), width=4
+        "stat", title, about, (Query(expr),), unit="minutes", steps=((None, GOOD), (warn, WARN), (bad, BAD)), width=4
     )
 
 
 def _yes(title: Say, expr: str) -> Panel:
     about = Say("“否”时请看本页下方的告警与处置手册。", "Where it says no, see the alerts below and their runbooks.")
     return Panel("stat", title, about, (Query(expr),), values=YES_GOOD, steps=USED, width=4)
+
+
+def _most(title: Say, about: Say, expr: str, unit: Unit, steps: Steps) -> Panel:
+    """The ten hosts with the most of it now: a chart of ten thousand over time nobody can read, nor Prometheus answer."""
+    return Panel("bars", title, about, (Query(expr, "{{host}}"),), unit=unit, steps=steps, width=8, empty=NONE)

@@ -22,16 +22,24 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question to Prometheus. ``legend`` names a series, ``{{label}}`` as Grafana has it."""
+    """One question to Prometheus. ``legend`` names a series, ``{{label}}`` as Grafana has it, and ``colour`` paints it.
+
+    ``<lang>`` in either is the language's: labels of names are ``name_zh`` and ``name_en``.
+    """
 
     expr: str
     legend: Say | str = ""
+    colour: str = ""
 
 
 Kind = Literal["stat", "lines", "bars", "table", "state"]
 """``lines`` over time, ``bars`` a bar a series, ``state`` coloured bands over time."""
 
-Unit = Literal["s", "bytes", "percentunit", "short", "dateTimeFromNow", "Bps", "none", "bool_yes_no"]
+Unit = Literal[
+    "bytes", "percentunit", "short", "locale", "dateTimeAsIso", "none", "seconds", "minutes", "hours", "days"
+]
+"""Spans of time are asked in seconds, thresholds too, and shown in one unit each: Grafana's own ``s`` shows weeks and
+years, and in English alone."""
 
 GOOD: Final = "green"
 WARN: Final = "orange"
@@ -40,6 +48,8 @@ DIM: Final = "text"
 
 Steps = tuple[tuple[float | None, str], ...]
 """From which value on which colour; the first has none."""
+Values = Mapping[int | str, tuple["Say", str]]
+"""What values are called, and their colour; a colour may be empty."""
 
 MORE_IS_WORSE: Final[Steps] = ((None, GOOD), (1, BAD))
 """Nothing may be there."""
@@ -51,8 +61,22 @@ PLAIN: Final[Steps] = ((None, DIM),)
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table. ``steps`` or ``values`` colour its cells; ``gauge`` draws a bar; ``width`` in pixels."""
+
+    title: Say
+    unit: Unit | None = None
+    steps: Steps = ()
+    values: Values = field(default_factory=dict)
+    gauge: bool = False
+    width: int = 0
+    link: tuple[str, Say] | None = None
+    """Where a click leads, and what that is called."""
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel. ``width`` of 24 columns; ``columns`` renames the labels of a table, and keeps those named alone."""
+    """One panel. ``width`` of 24 columns; a table has those ``columns`` that are named, in their order, alone."""
 
     kind: Kind
     title: Say
@@ -62,15 +86,20 @@ class Panel:
     width: int = 6
     height: int = 0
     steps: Steps = PLAIN
-    values: Mapping[int, tuple[Say, str]] = field(default_factory=dict)
-    """What numbers are called, and their colour."""
-    columns: Mapping[str, Say] = field(default_factory=dict)
-    links: Mapping[str, tuple[str, Say]] = field(default_factory=dict)
-    """Of a column: where a click leads, and what that is called."""
+    values: Values = field(default_factory=dict)
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    """By label, ``Value`` or, of several questions, ``Value #A``, ``Value #B`` and so on."""
+    sort: str = ""
+    """The column by which rows are sorted, with ``-`` before it the largest first."""
     empty: Say | None = None
     """What is shown where there is nothing: for questions to which nothing is a good answer."""
     stacked: bool = False
+    named: bool = False
+    """Of a stat: what is shown is the name of the series."""
     most: float | None = None
+    least: float | None = 0
+    limits: bool = False
+    """Of lines: the thresholds are drawn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Repositories: how they grow, whether they can be destroyed, whether somebody can still open them."""
 
-from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, WARN, Board, Panel, Query, Row, Say
-from dashboards.shared import AGES, HOST, NONE, REGION, TENANT, YES_BAD, YES_GOOD, columns
+from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, WARN, Board, Column, Panel, Query, Row, Say
+from dashboards.shared import HOST, NONE, REGION, TENANT, YES_GOOD, columns, newest, value
 
 WHERE = 'region=~"$region", tenant=~"$tenant"'
 MANY = 'region=~"$region", tenant=~"$tenant", host=~"$host"'
@@ -52,6 +52,7 @@ def _growth() -> Row:
                 Say("恢复点", "Restore points"),
                 Say("仓库中的快照数。", "Snapshots in the repositories."),
                 (Query(f"sum(guardian_repo_snapshots{{{MANY}}})"),),
+                unit="locale",
                 width=6,
             ),
             Panel(
@@ -64,27 +65,31 @@ def _growth() -> Row:
             ),
             Panel(
                 "bars",
-                Say("仓库大小", "Size of repositories"),
+                Say("最大的仓库", "Largest repositories"),
                 Say(
-                    "最大的 20 个；增长过程见“主机”仪表盘。",
-                    "The 20 largest; how one grew is on the dashboard of its host.",
+                    "最大的 10 个；增长过程见“主机”仪表盘。",
+                    "The ten largest; how one grew is on the dashboard of its host.",
                 ),
-                (Query(f"topk(20, guardian_repo_size_bytes{{{MANY}}})", "{{host}} {{repository}}"),),
+                (Query(f"topk(10, guardian_repo_size_bytes{{{MANY}}})", "{{host}} {{repository}}"),),
                 unit="bytes",
                 width=12,
             ),
             Panel(
                 "lines",
                 Say("按单位的总大小", "Size by tenant"),
-                Say("堆叠显示；不随主机筛选。", "Stacked; of all hosts, whichever is chosen."),
+                Say(
+                    "目前最大的 10 个单位，堆叠显示；不随主机筛选。",
+                    "The ten tenants that are largest now, stacked; of all hosts, whichever is chosen.",
+                ),
                 (
                     Query(
-                        f"topk(20, sum by (tenant) (guardian:region_tenant_repo_size_bytes:sum{{{WHERE}}}))",
+                        newest(10, f"sum by (tenant) (guardian:region_tenant_repo_size_bytes:sum{{{WHERE}}})"),
                         "{{tenant}}",
                     ),
                 ),
                 unit="bytes",
                 width=12,
+                height=9,
                 stacked=True,
             ),
         ),
@@ -104,7 +109,7 @@ def _immutability() -> Row:
                 ),
                 (Query(f"guardian_repo_immutable{{{MANY}}} == 0"),),
                 width=12,
-                columns=columns("tenant", "host", "repository", value=Say("不可变", "Immutable")),
+                columns=columns("tenant", "host", "repository", Value=value("不可变", "Immutable", width=120)),
                 values=YES_GOOD,
                 empty=NONE,
             ),
@@ -115,26 +120,36 @@ def _immutability() -> Row:
                     "现存恢复点所依赖的对象锁；到期后可被删除。",
                     "Of what live restore points need; after that it can be deleted.",
                 ),
-                (Query(f"topk(20, -(guardian_repo_object_lock_until_timestamp_seconds{{{MANY}}} - time())) * -1"),),
-                unit="s",
+                (Query(f"bottomk(20, guardian_repo_object_lock_until_timestamp_seconds{{{MANY}}} - time())"),),
+                unit="days",
                 width=12,
-                columns=columns("tenant", "host", "repository", value=Say("剩余", "Left")),
+                columns=columns("tenant", "host", "repository", Value=value("剩余", "Left", width=120)),
+                sort="Value",
                 steps=((None, BAD), (7 * 86400, WARN), (14 * 86400, GOOD)),
                 empty=NONE,
             ),
             Panel(
-                "bars",
-                Say("restic 锁存在的时间", "Age of restic locks"),
-                Say("最久的 15 个。超过数小时，多为遗留的锁。", "The oldest 15. After some hours it was left behind."),
+                "table",
+                Say("restic 锁", "restic locks"),
+                Say(
+                    "当前的锁和其中最早一个的存在时间；超过数小时说明有锁遗留。",
+                    "Locks that are there now, and how old the oldest is; after hours one was left behind.",
+                ),
                 (
+                    Query(f"max by (tenant, host, repository) (guardian_repo_locks{{{MANY}}} > 0)"),
                     Query(
-                        f"topk(15, time() - guardian_repo_oldest_lock_timestamp_seconds{{{MANY}}})",
-                        "{{host}} {{repository}}",
+                        f"max by (tenant, host, repository) (time() - (guardian_repo_oldest_lock_timestamp_seconds{{{MANY}}} > 0))"
                     ),
                 ),
-                unit="s",
-                steps=((None, GOOD), (6 * 3600, WARN), (24 * 3600, BAD)),
                 width=12,
+                columns=columns(
+                    "tenant",
+                    "host",
+                    "repository",
+                    A=value("锁", "Locks", width=80),
+                    B=value("最早的锁", "Oldest", "hours", ((None, GOOD), (6 * 3600, WARN), (86400, BAD)), width=120),
+                ),
+                sort="-Value #B",
                 empty=NONE,
             ),
             Panel(
@@ -142,10 +157,11 @@ def _immutability() -> Row:
                 Say("距上次维护", "Since the last maintenance"),
                 Say("保留策略与空间清理最近一次成功。", "When retention and pruning last succeeded."),
                 (Query(f"topk(20, time() - (guardian_repo_maintain_last_success_timestamp_seconds{{{MANY}}} > 0))"),),
-                unit="s",
+                unit="days",
                 width=12,
-                columns=columns("tenant", "host", "repository", value=Say("距今", "Ago")),
-                steps=AGES,
+                columns=columns("tenant", "host", "repository", Value=value("距今", "Ago", width=120)),
+                sort="-Value",
+                steps=((None, GOOD), (7 * 86400, WARN), (8 * 86400, BAD)),
                 empty=NONE,
             ),
         ),
@@ -161,24 +177,28 @@ def _custody() -> Row:
                 Say("托管份额最近一次证明", "When shares were last proved"),
                 Say("持有人上次证明能打开仓库距今的时间。", "How long ago holders proved that they can open it."),
                 (Query(f"topk(20, time() - (guardian_custody_last_proven_timestamp_seconds{{{MANY}}} > 0))"),),
-                unit="s",
+                unit="days",
                 width=12,
-                columns=columns("tenant", "host", "repository", value=Say("距今", "Ago")),
+                columns=columns("tenant", "host", "repository", Value=value("距今", "Ago", width=120)),
+                sort="-Value",
                 steps=((None, GOOD), (45 * 86400, WARN), (100 * 86400, BAD)),
                 empty=Say("从未证明", "never proved"),
             ),
             Panel(
                 "table",
                 Say("从未托管或已失效", "Never split, or stale"),
-                Say("主机毁坏后没有人能打开这些仓库。", "When the host is lost nobody can open these."),
+                Say(
+                    "从未托管：主机毁坏后没有人能打开。已失效：托管之后口令又改过。",
+                    "Never split: when the host is lost nobody can open it. Stale: the password was changed since.",
+                ),
                 (
                     Query(
                         f"guardian_custody_last_escrow_timestamp_seconds{{{MANY}}} == 0 or guardian_custody_stale{{{MANY}}} == 1"
                     ),
                 ),
                 width=12,
-                columns=columns("tenant", "host", "repository", value=Say("已失效", "Stale")),
-                values=YES_BAD,
+                columns=columns("tenant", "host", "repository", Value=Column(Say("情况", "State"), width=120)),
+                values={0: (Say("从未托管", "never split"), BAD), 1: (Say("已失效", "stale"), WARN)},
                 empty=NONE,
             ),
         ),

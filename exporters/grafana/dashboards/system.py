@@ -1,11 +1,9 @@
 """One system: is it ready to be recovered, from when, how fast, and who says so."""
 
-from dashboards.noun import BAD, DIM, GOOD, MORE_IS_WORSE, USED, WARN, Board, Panel, Query, Row, Say
-from dashboards.shared import AGES, NONE, ONE_SYSTEM, ONE_TENANT, YES_GOOD, columns, firing
+from dashboards.noun import BAD, GOOD, MORE_IS_WORSE, USED, WARN, Board, Column, Panel, Query, Row, Say
+from dashboards.shared import ONE_SYSTEM, ONE_TENANT, columns, firing, newest, value
 
 HERE = 'tenant="$tenant", system="$system"'
-
-NEWEST = f"guardian_backup_last_success_timestamp_seconds{{{HERE}}}"
 
 
 def system() -> Board:
@@ -16,7 +14,7 @@ def system() -> Board:
         Say(
             "现在能恢复吗、恢复到什么时候、要多久。", "Can it be recovered now, as of when, and how long would it take."
         ),
-        (_answers(), _points(), _drills(), Row(Say("告警", "Alerts"), (firing(HERE),))),
+        (_answers(), Row(Say("告警", "Alerts"), (firing(HERE, ("host", "source"), 6),)), _points(), _drills()),
         (ONE_TENANT, ONE_SYSTEM),
         hours=7 * 24,
     )
@@ -35,12 +33,13 @@ def _answers() -> Row:
                 ),
                 (
                     Query(
-                        f"min(guardian_backup_last_verified_timestamp_seconds{{{HERE}}} and on (tenant, host, system, source) guardian:plan_active) * 1000"
+                        f"min(guardian_backup_last_verified_timestamp_seconds{{{HERE}}} > 0 and on (tenant, host, system, source) guardian:plan_active) * 1000"
                     ),
                 ),
-                unit="dateTimeFromNow",
+                unit="dateTimeAsIso",
                 width=6,
-                height=6,
+                height=5,
+                empty=Say("从未证明", "never proved"),
             ),
             Panel(
                 "stat",
@@ -50,16 +49,17 @@ def _answers() -> Row:
                 unit="percentunit",
                 steps=USED,
                 width=6,
-                height=6,
+                height=5,
+                empty=Say("无恢复点", "no restore point"),
             ),
             Panel(
                 "stat",
                 Say("实测恢复时间", "Measured recovery time"),
                 Say("最近一次演练中最慢的数据源恢复所用时间。", "The slowest source in its newest drill."),
                 (Query(f"max(guardian_drill_last_rto_seconds{{{HERE}}})"),),
-                unit="s",
+                unit="minutes",
                 width=6,
-                height=6,
+                height=5,
                 empty=Say("未测量", "not measured"),
             ),
             Panel(
@@ -74,8 +74,31 @@ def _answers() -> Row:
                 unit="percentunit",
                 steps=USED,
                 width=6,
-                height=6,
+                height=5,
                 empty=Say("未测量", "not measured"),
+            ),
+            Panel(
+                "table",
+                Say("登记的级别与目标", "Levels and objectives on record"),
+                Say(
+                    "等级保护级别、灾难恢复级别、恢复点与恢复时间目标。",
+                    "MLPS level, disaster recovery level, and how much may be lost and how long it may take.",
+                ),
+                (
+                    Query(f"guardian_system_info{{{HERE}}}"),
+                    Query(f"guardian_system_rpo_seconds{{{HERE}}}"),
+                    Query(f"guardian_system_rto_seconds{{{HERE}}}"),
+                ),
+                width=24,
+                height=4,
+                columns={
+                    "name_<lang>": Column(Say("名称", "Name")),
+                    "mlps_level": Column(Say("等保级别", "MLPS level")),
+                    "dr_level": Column(Say("灾备级别", "DR level")),
+                    "Value #B": value("RPO 目标", "RPO", "hours"),
+                    "Value #C": value("RTO 目标", "RTO", "hours"),
+                },
+                empty=Say("未登记", "not on record"),
             ),
         ),
     )
@@ -104,33 +127,48 @@ def _points() -> Row:
             ),
             Panel(
                 "lines",
-                Say("恢复点年龄", "Age of the newest restore point"),
+                Say("已用 RPO", "RPO used"),
                 Say(
-                    "锯齿应低于 RPO；当前最旧的 20 个数据源。",
-                    "The teeth should stay below the RPO; the 20 sources oldest now.",
+                    "恢复点年龄与各自 RPO 之比，当前最高的 10 个；锯齿应低于虚线 100%。",
+                    "Age of the newest restore point over its own RPO, the ten highest now; the teeth should stay below the line at 100 %.",
                 ),
-                (
-                    Query(
-                        f"time() - ({NEWEST} > 0 and bottomk(20, {NEWEST} @ end() > 0))",
-                        "{{host}}/{{source}}",
-                    ),
-                    Query(f"min(guardian_plan_rpo_seconds{{{HERE}}} > 0)", "RPO"),
-                ),
-                unit="s",
+                (Query(newest(10, f"guardian:rpo_used_ratio{{{HERE}}}"), "{{host}}/{{source}}"),),
+                unit="percentunit",
+                steps=((None, "transparent"), (1, BAD)),
+                limits=True,
                 width=12,
             ),
             Panel(
                 "table",
                 Say("数据源", "Sources"),
                 Say(
-                    "最新恢复点、已证明可恢复的恢复点及其年龄。",
-                    "Newest restore point, and how long ago one was proved.",
+                    "最新恢复点的年龄、已用 RPO、距上次证明可恢复的时间和实测恢复时间。",
+                    "Age of the newest restore point, RPO used, how long ago one was proved, and the recovery time measured.",
                 ),
-                (Query(f"topk(100, guardian:verified_age_seconds{{{HERE}}})"),),
-                unit="s",
-                width=12,
-                columns=columns("host", "source", value=Say("距上次证明", "Proved ago")),
-                steps=AGES,
+                (
+                    Query(f"max by (host, source) (guardian:rpo_used_ratio{{{HERE}}})"),
+                    Query(
+                        f"max by (host, source) (time() - (guardian_backup_last_success_timestamp_seconds{{{HERE}}} > 0))"
+                    ),
+                    Query(f"max by (host, source) (guardian:verified_age_seconds{{{HERE}}})"),
+                    Query(f"max by (host, source) (guardian_drill_last_rto_seconds{{{HERE}}})"),
+                ),
+                width=14,
+                columns=columns(
+                    "host",
+                    "source",
+                    A=value("已用 RPO", "RPO used", "percentunit", USED, width=110),
+                    B=value("恢复点年龄", "Newest point", "hours", width=120),
+                    C=value(
+                        "距上次证明",
+                        "Proved ago",
+                        "days",
+                        ((None, GOOD), (6 * 86400, WARN), (8 * 86400, BAD)),
+                        width=120,
+                    ),
+                    D=value("实测恢复", "Recovery took", "minutes", width=130),
+                ),
+                sort="-Value #A",
             ),
             Panel(
                 "table",
@@ -139,33 +177,45 @@ def _points() -> Row:
                     "副本仓库中最新恢复点的年龄；没有副本就没有异地保护。",
                     "Age of the newest restore point in further repositories; without one there is no second place.",
                 ),
-                (Query(f"topk(100, time() - (guardian_copy_last_success_timestamp_seconds{{{HERE}}} > 0))"),),
-                unit="s",
-                width=12,
-                columns=columns("host", "source", "repository", value=Say("年龄", "Age")),
-                steps=AGES,
-                empty=NONE,
+                (
+                    Query(
+                        f"max by (host, source, repository) (time() - (guardian_copy_last_success_timestamp_seconds{{{HERE}}} > 0))"
+                    ),
+                ),
+                unit="hours",
+                width=10,
+                columns=columns("host", "source", "repository", Value=value("年龄", "Age", width=100)),
+                sort="-Value",
+                steps=((None, GOOD), (2 * 86400, WARN), (8 * 86400, BAD)),
+                empty=Say("没有副本", "no copies"),
             ),
         ),
     )
 
 
 def _drills() -> Row:
+    levels = {"A": "D0", "B": "D1", "C": "D2", "D": "D3", "E": "D4"}
+    passed = 'time() - max by (host, source) (guardian_drill_last_success_timestamp_seconds{{{}, level="{}"}} > 0)'
+    due = f"min by (host, source) (guardian_drill_deadline_timestamp_seconds{{{HERE}}}) - time()"
     return Row(
         Say("证明", "Proof"),
         (
             Panel(
                 "table",
-                Say("各级演练最近一次通过", "When each level last passed"),
+                Say("各级演练最近一次通过", "How long ago each level passed"),
                 Say(
-                    "D0 清点、D1 结构、D2 数据完整、D3 文件恢复、D4 应用数据可用。",
-                    "D0 present, D1 whole, D2 intact, D3 files come back, D4 the data works.",
+                    "距今天数。D0 清点、D1 结构、D2 数据完整、D3 文件恢复、D4 应用数据可用。期限：首个级别超过两个周期没有通过的时刻，负数即逾期。",
+                    "Days ago. D0 present, D1 whole, D2 intact, D3 files come back, D4 the data works. Left: until the first level has gone without a pass for twice its interval; negative is overdue.",
                 ),
-                (Query(f"topk(100, time() - (guardian_drill_last_success_timestamp_seconds{{{HERE}}} > 0))"),),
-                unit="s",
-                width=12,
-                columns=columns("host", "source", "level", value=Say("距今", "Ago")),
-                steps=AGES,
+                (*(Query(passed.format(HERE, level)) for level in levels.values()), Query(due)),
+                width=14,
+                columns=columns(
+                    "host",
+                    "source",
+                    **{key: value(level, level, "days", width=80) for key, level in levels.items()},
+                    F=value("距期限", "Left", "days", ((None, BAD), (0, WARN), (86400, GOOD)), width=100),
+                ),
+                sort="Value #F",
                 empty=Say("从未通过", "never passed"),
             ),
             Panel(
@@ -175,30 +225,11 @@ def _drills() -> Row:
                     "最近一次抽样的结论：损坏比例不超过该值。",
                     "What the newest sample rules out: no more than this share is bad.",
                 ),
-                (Query(f"topk(20, guardian_plan_assured_max_loss_ratio{{{HERE}}})", "{{host}}/{{source}}"),),
+                (Query(f"topk(10, guardian_plan_assured_max_loss_ratio{{{HERE}}})", "{{host}}/{{source}}"),),
                 unit="percentunit",
                 steps=((None, GOOD), (0.01, WARN), (0.05, BAD)),
-                width=12,
-                height=9,
+                width=10,
                 empty=Say("没有抽样", "no sample"),
-            ),
-            Panel(
-                "table",
-                Say("系统登记的级别与目标", "Levels and objectives of the system"),
-                Say("等级保护级别与灾难恢复级别。", "MLPS level and disaster recovery level."),
-                (Query(f"guardian_system_info{{{HERE}}}"),),
-                width=24,
-                height=4,
-                columns={
-                    "system": Say("系统", "System"),
-                    "mlps_level": Say("等保级别", "MLPS level"),
-                    "dr_level": Say("灾备级别", "DR level"),
-                    "name_zh": Say("中文名", "Chinese name"),
-                    "name_en": Say("英文名", "English name"),
-                },
-                values=YES_GOOD,
-                steps=((None, DIM),),
-                empty=NONE,
             ),
         ),
     )
