@@ -70,6 +70,7 @@ def host() -> Board:
                     ),
                 ),
             ),
+            Row(Say("告警", "Alerts"), (firing(HERE, ("system", "source"), 7),)),
             Row(
                 Say("数据源", "Sources"),
                 (
@@ -145,7 +146,6 @@ def host() -> Board:
                     ),
                 ),
             ),
-            Row(Say("告警", "Alerts"), (firing(HERE, ("system", "source"), 7),)),
         ),
         (ONE_TENANT, ONE_HOST),
         hours=72,

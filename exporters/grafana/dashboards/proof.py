@@ -122,11 +122,7 @@ def drills() -> Board:
                         "bars",
                         Say("实测恢复时间（最慢 10 个）", "Measured recovery time (slowest 10)"),
                         Say("最近一次演练中恢复所用的时间。", "How long the recovery took in the newest drill."),
-                        (
-                            Query(
-                                f"topk(10, guardian_drill_last_rto_seconds{{{MANY}}})", "{{host}}/{{source}} {{level}}"
-                            ),
-                        ),
+                        (Query(f"topk(10, guardian_drill_last_rto_seconds{{{MANY}}})", "{{host}}/{{source}}"),),
                         unit="minutes",
                         width=12,
                         empty=Say("未测量", "not measured"),

@@ -44,8 +44,8 @@ def _scorecard(label: str, where: str, title: Say, named: Query | None, width: i
         ),
         (Column(Say("数据源", "Sources"), "locale", width=90), active),
         (
-            _few(Say("未受保护或有风险", "Unprotected or at risk"), 170),
-            f'sum by ({label}) (guardian_plan_verdict{{verdict=~"unprotected|at-risk", {where}}})',
+            _few(Say("有风险、未受保护或未知", "At risk or not known"), 170),
+            f'sum by ({label}) (guardian_plan_verdict{{verdict=~"unprotected|at-risk|unknown", {where}}})',
         ),
         (_few(Say("超出 RPO", "Outside RPO"), 120), f"sum by ({label}) (guardian:rpo_bad{{{where}}}) or {none}"),
         (

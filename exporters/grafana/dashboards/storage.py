@@ -38,10 +38,13 @@ def _growth() -> Row:
             Panel(
                 "stat",
                 Say("近 7 天增长", "Grown in 7 days"),
-                Say("为负说明清理多于新增。", "Negative: more was freed than added."),
+                Say(
+                    "为负说明清理多于新增；只计 7 天前和现在都有数据的仓库。",
+                    "Negative: more was freed than added. Of repositories that were told of then and now.",
+                ),
                 (
                     Query(
-                        f"sum(last_over_time(guardian:repo_size_bytes{{{MANY}}}[20m])) - sum(last_over_time(guardian:repo_size_bytes{{{MANY}}}[20m] offset 7d))"
+                        f"sum(last_over_time(guardian:repo_size_bytes{{{MANY}}}[20m]) - last_over_time(guardian:repo_size_bytes{{{MANY}}}[20m] offset 7d))"
                     ),
                 ),
                 unit="bytes",

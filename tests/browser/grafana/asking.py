@@ -40,17 +40,16 @@ def payload(prometheus: Any, dashboard: Mapping[str, Any], view: View) -> dict[s
     now = view.now.timestamp()
     since = now - seconds(dashboard["time"]["from"].removeprefix("now-"))
     choices = chosen(prometheus, dashboard, view)
-    answers = {
-        str(panel["id"]): {
-            target["refId"]: _answer(prometheus, filled(target, panel, choices, (since, now), view), (since, now))
-            for target in panel["targets"]
-        }
-        for panel in dashboard["panels"]
-        if panel.get("targets")
-    }
+    answers: dict[str, dict[str, Any]] = {}
+    steps: dict[str, float] = {}
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", ()):
+            question = filled(target, panel, choices, (since, now), view)
+            answers.setdefault(str(panel["id"]), {})[target["refId"]] = _answer(prometheus, question, (since, now))
+            steps[str(panel["id"])] = question.step * 1000
     return {
         "dashboard": dashboard, "language": view.language, "theme": view.theme, "zone": ZONE, "width": WIDTH,
-        "now": now * 1000, "since": since * 1000, "answers": answers,
+        "now": now * 1000, "since": since * 1000, "answers": answers, "steps": steps,
         "variables": [{"name": c.name, "label": c.label, "value": c.value, "text": c.text} for c in choices],
     }  # fmt: skip
 
@@ -100,7 +99,8 @@ def filled(
 ) -> Question:
     """A target with its variables filled in, and the step that Grafana would take for the width of the panel."""
     scrape = view.scrape.total_seconds()
-    step = max(scrape, (span[1] - span[0]) / (WIDTH * panel["gridPos"]["w"] / 24))
+    least = seconds(panel["interval"]) if panel.get("interval") else 0
+    step = max(scrape, least, (span[1] - span[0]) / (WIDTH * panel["gridPos"]["w"] / 24))
     step = -(-step // scrape) * scrape
     rate = max(step + scrape, 4 * scrape)
     expression = _replaced(target["expr"], choices)

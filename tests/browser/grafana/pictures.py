@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("--language", action="append", choices=("zh", "en"))
     parser.add_argument("--theme", action="append", choices=("dark", "light"))
     parser.add_argument("--choose", action="append", default=[], metavar="NAME=VALUE", help="such as tenant=hrss")
+    parser.add_argument("--scale", type=float, default=1.0, help="0.75 for pictures in documentation")
     parser.add_argument("--format", choices=("png", "webp"), default="png")
     parser.add_argument("--keep", action="store_true")
     asked = parser.parse_args()
@@ -84,6 +85,7 @@ def _picture(
         page.write_text(asking.page(said, made.script, made.style), "utf-8")
         size = f"--window-size={asking.WIDTH},{asking.height(dashboard)}"
         flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000")
+        flags = (*flags, f"--force-device-scale-factor={asked.scale:g}")
         argv = [browser, *flags, size, f"--screenshot={out}", f"--user-data-dir={room}/profile", page.as_uri()]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     if not out.is_file():

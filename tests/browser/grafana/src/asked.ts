@@ -39,6 +39,8 @@ export interface Asked {
   variables: Array<{ name: string; label: string; value: string; text: string }>;
   /** By panel, then by target. */
   answers: Record<string, Record<string, Series[]>>;
+  /** By panel: milliseconds between two points of a chart. Where one is missing, its line is broken. */
+  steps: Record<string, number>;
 }
 
 declare global {

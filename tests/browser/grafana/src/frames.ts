@@ -1,7 +1,7 @@
 // From Prometheus' answers to data frames, as Grafana's own data source makes them.
 import { type DataFrame, type Field, FieldType, toDataFrame } from '@grafana/data';
 
-import { type Panel, type Series, type Target } from './asked';
+import { asked, type Panel, type Series, type Target } from './asked';
 
 export function framesOf(panel: Panel, answers: Record<string, Series[]>): DataFrame[] {
   const targets = panel.targets ?? [];
@@ -11,11 +11,11 @@ export function framesOf(panel: Panel, answers: Record<string, Series[]>): DataF
     if (target.format === 'table') {
       return found.length ? [tableOf(target, found, tables > 1)] : [];
     }
-    return found.map((series) => seriesOf(target, series));
+    return found.map((series) => seriesOf(target, series, asked.steps[panel.id]));
   });
 }
 
-function seriesOf(target: Target, series: Series): DataFrame {
+function seriesOf(target: Target, series: Series, interval: number): DataFrame {
   const points = series.values ?? (series.value ? [series.value] : []);
   const { __name__: name, ...labels } = series.metric;
   const said = legend(target.legendFormat, series.metric);
@@ -23,7 +23,7 @@ function seriesOf(target: Target, series: Series): DataFrame {
     refId: target.refId,
     name: said ?? name ?? target.expr,
     fields: [
-      { name: 'Time', type: FieldType.time, values: points.map(([at]) => at * 1000), config: {} },
+      { name: 'Time', type: FieldType.time, values: points.map(([at]) => at * 1000), config: { interval } },
       {
         name: 'Value',
         type: FieldType.number,

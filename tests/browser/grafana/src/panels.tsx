@@ -1,5 +1,5 @@
 // One component a type of panel, each as thin as Grafana's own around the same parts of @grafana/ui.
-import { type DataFrame, dateTime, FieldType, getDisplayValueAlignmentFactors, getFieldDisplayValues, type TimeRange } from '@grafana/data';
+import { applyNullInsertThreshold, type DataFrame, dateTime, FieldType, getDisplayValueAlignmentFactors, getFieldDisplayValues, type TimeRange } from '@grafana/data';
 import { BarGauge, BigValue, TimeSeries, VizRepeater } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { type ReactElement } from 'react';
@@ -76,7 +76,9 @@ function Bars(drawn: Drawn): ReactElement {
 
 function Lines({ panel, frames, width, height }: Drawn): ReactElement {
   const { legend } = panel.options as Options;
-  return <TimeSeries frames={frames} timeRange={range} timeZone={asked.zone} width={width} height={height} legend={legend} />;
+  // As Grafana does before it draws: the component alone breaks the lines of the first frame only.
+  const broken = frames.map((frame) => applyNullInsertThreshold({ frame, refFieldPseudoMin: asked.since, refFieldPseudoMax: asked.now }));
+  return <TimeSeries frames={broken} timeRange={range} timeZone={asked.zone} width={width} height={height} legend={legend} />;
 }
 
 function Rows({ panel, frames, width, height }: Drawn): ReactElement {

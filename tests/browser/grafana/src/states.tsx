@@ -16,7 +16,7 @@ export function StateTimeline({ panel, frames, width, height }: Drawn): ReactEle
     const [time, ...values] = frame.fields;
     return values.map((field) => ({ name: getFieldDisplayName(field, frame, frames), time: time.values as number[], field }));
   });
-  const names = Math.min(160, 20 + 7 * Math.max(0, ...rows.map((row) => row.name.length)));
+  const names = Math.min(240, 20 + 7 * Math.max(0, ...rows.map((row) => row.name.length)));
   const inside = width - names;
   const x = (at: number) => names + (inside * (at - asked.since)) / (asked.now - asked.since);
   const each = (height - LEGEND - AXIS) / Math.max(1, rows.length);
