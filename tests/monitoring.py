@@ -17,8 +17,10 @@ stays as it is.
 
 import http.server
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -220,22 +222,26 @@ class Prometheus(Program):
     @classmethod
     def start(
         cls, folder: Path, scrape: Mapping[str, str | Iterable[Mapping[str, Any]]] | None = None,
-        alertmanager: Alertmanager | None = None, *, hold: str | None = "1s", every: str = "1s",
+        alertmanager: Alertmanager | Iterable[Alertmanager] = (), *, hold: str | None = "1s", every: str = "1s",
         rules: Iterable[str] = ("*.yml",), tsdb: Path | None = None, hasten: int = 1,
-        lookback: timedelta = timedelta(minutes=5),
+        lookback: timedelta = timedelta(minutes=5), instead: Mapping[str, str] | None = None,
     ) -> Self:  # fmt: skip
         """Start it over ``folder``.
 
         ``scrape``: job → an address, or ``static_configs``. ``tsdb``: a folder of blocks (:func:`filled`) that becomes
         its storage. ``rules``: which files of rules; ``hold``: their ``for``, None for the real ones, which a
         past that has ended needs, since of ten seconds nothing is left soon; ``hasten``: how
-        many times faster their hours and days go by; ``lookback``: for how long a sample holds, Prometheus' own five
-        minutes unless a past has fewer.
+        many times faster their hours and days go by; ``instead``: other times that they name, and what is put in
+        their place; ``lookback``: for how long a sample holds, Prometheus' own five minutes unless a past has fewer.
+        A job ``prometheus`` without an address is this Prometheus itself.
         """
-        found = program("prometheus", "prometheus")
+        found, port = program("prometheus", "prometheus"), free_port()
         used = shortened(folder / "rules", hold, rules, hasten)
+        for path in used.iterdir():
+            for written, shorter in (instead or {}).items():
+                path.write_text(path.read_text("utf-8").replace(written, shorter), "utf-8")
         jobs = [
-            {"job_name": job, "honor_labels": True, "static_configs": _static(targets)}
+            {"job_name": job, "honor_labels": True, "static_configs": _static(targets or f"127.0.0.1:{port}")}
             for job, targets in (scrape or {}).items()
         ]
         said: dict[str, Any] = {
@@ -243,12 +249,12 @@ class Prometheus(Program):
             "rule_files": [f"{used}/*.yml"],
             "scrape_configs": jobs,
         }
-        if alertmanager is not None:
-            where = [{"targets": [f"127.0.0.1:{alertmanager.port}"]}]
+        managers = (alertmanager,) if isinstance(alertmanager, Alertmanager) else tuple(alertmanager)
+        if managers:
+            where = [{"targets": [f"127.0.0.1:{one.port}" for one in managers]}]
             said["alerting"] = {"alertmanagers": [{"static_configs": where}]}
         path = folder / "prometheus.yml"
         path.write_text(yaml.safe_dump(said, sort_keys=False), "utf-8")
-        port = free_port()
         options = (
             f"--config.file={path}", f"--storage.tsdb.path={tsdb or folder / 'tsdb'}",
             "--storage.tsdb.retention.time=10y", f"--web.listen-address=127.0.0.1:{port}",
@@ -270,6 +276,10 @@ class Prometheus(Program):
     def wait(self, expression: str) -> list[dict[str, Any]]:
         """The answer, as soon as there is one."""
         return until(lambda: self.query(expression), expression, lambda: (self.targets(), self.service.last_lines(5)))  # type: ignore[no-any-return]
+
+    def reload(self) -> None:
+        """Have it read its files anew: ``prometheus.yml`` and ``rules`` in its folder."""
+        os.kill(self.service.pid, signal.SIGHUP)
 
     def targets(self) -> list[tuple[str, str]]:
         """Health of every target, and why it is not well."""

@@ -16,7 +16,12 @@ CASES: Final = ROOT / "tests"
 RECORDING: Final = ("host-recording.yml", "fleet-recording.yml")
 
 FOREIGN: Final = frozenset(
-    {"up", "prometheus_rule_evaluation_failures_total", "prometheus_notifications_dropped_total"}
+    {
+        "up",
+        "prometheus_rule_evaluation_failures_total",
+        "prometheus_notifications_dropped_total",
+        "prometheus_notifications_errors_total",
+    }
 )
 """Metrics that Prometheus has of itself and of what it scrapes."""
 _IDENTITY: Final = {"tenant": "gz-hrss", "region": "520100"}
