@@ -21,6 +21,8 @@ from guardian.model.reason import Reason, reason
 
 _EVERY: Final = 60.0
 """Seconds between two looks at the journal's file itself."""
+_SOON: Final = 1.0
+"""Seconds that whoever only wants to know waits at most for whoever writes."""
 _MOST: Final = 10_000
 """Changes kept in memory at most; the oldest are forgotten first. The log has what matters of them."""
 
@@ -60,12 +62,19 @@ class Books:
                 self._fails(error)
 
     def known(self, tasks: Iterable[Task]) -> dict[str, TaskRecord]:
-        """What memory has of ``tasks``, by key: at once, also while somebody waits for a journal that is held."""
+        """What memory has of ``tasks``, by key: at once, also while somebody waits for a journal that is held.
+
+        Of tasks that no look has seen yet the journal is asked, if it can be.
+        """
         wanted = tuple(tasks)
-        found = {task.key: self._known.get(task.key) for task in wanted}
-        if any(record is None for record in found.values()):
-            return self.records(wanted)
-        return {key: record for key, record in found.items() if record is not None}
+        unseen = any(task.key not in self._known for task in wanted)
+        if unseen and self.trouble is None and self._lock.acquire(timeout=_SOON):
+            try:
+                return self.records(wanted)
+            finally:
+                self._lock.release()
+        now = self._clock.now()
+        return {task.key: self._known.get(task.key) or TaskRecord(task.key, since=now) for task in wanted}
 
     def records(self, tasks: Iterable[Task]) -> dict[str, TaskRecord]:
         """What is known of ``tasks``, by key: from the journal, or from memory while it cannot be used."""

@@ -150,10 +150,7 @@ class Watched:
         (busy.root / "hang").touch()
         yield (busy.root / "hang").unlink
         yield self._unlabelled()
-        crowd = [socket.create_connection(("127.0.0.1", self.ports["busy"]), 30) for _ in range(300)]
-        assert not any(one.recv(1) for one in crowd[-30:]), "turned away, while the others are there"
-        for one in crowd:
-            one.close()
+        yield self._crowded()
         # An agent that hangs.
         self.running["frozen"].signal(signal.SIGSTOP)
         yield lambda: self.running["frozen"].signal(signal.SIGCONT)
@@ -177,6 +174,27 @@ class Watched:
         yield lambda: (local.unlink(), self.prometheus.reload())
         if self.by:
             yield self._larger
+
+    def _crowded(self) -> Callable[[], object]:
+        """More than it serves at once connect, every three seconds."""
+        calm = threading.Event()
+
+        def crowd() -> None:
+            with contextlib.suppress(OSError), contextlib.ExitStack() as there:
+                where = ("127.0.0.1", self.ports["busy"])
+                many = [there.enter_context(socket.create_connection(where, 10)) for _ in range(300)]
+                for one in many[-30:]:
+                    one.recv(1)  # until it is turned away, while the others are there
+
+        def come() -> None:
+            crowd()
+            while not calm.wait(3.0):
+                crowd()
+
+        coming = threading.Thread(target=come)
+        coming.start()
+        self.held.callback(calm.set)
+        return lambda: (calm.set(), coming.join())
 
     def _unlabelled(self) -> Callable[[], object]:
         path = self.folder / "watch" / "prometheus.yml"
