@@ -67,17 +67,25 @@ class Watched:
         self.ports = {host: self.monitoring.free_port() for host in (*self.hosts, "exporter")}
         self.site = {host: self.sites.copy(base, folder / host) for host in self.hosts}
         self.held = contextlib.ExitStack()
-        self.running = {host: self._agent(host) for host in self.hosts}
-        self.exporter = self._exporter()
+        self.running: dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Start everything; returns once everybody is well, and seen."""
+        for host in self.hosts:
+            self.running[host] = self._agent(host)
+        self._exporter()
         self.told = self.monitoring.Receiver()
         managers = [self._manager(name) for name in ("first", "second")]
         self.second = managers[1]
-        (folder / "watch").mkdir()
+        watch = self.folder / "watch"
+        watch.mkdir()
         self.prometheus = self.monitoring.Prometheus.start(
-            folder / "watch", self._scraped(), managers, rules=("host-*.yml", "watchdog.yml"), instead=SHORTER
+            watch, self._scraped(), managers, rules=("host-*.yml", "watchdog.yml"), instead=SHORTER
         )
-        fresh = [f'guardian_agent_status_timestamp_seconds{{host="{host}"}}' for host in self.hosts]
-        self.prometheus.wait(f"count({' or '.join(fresh)}) == {len(fresh)}")
+        for running in self.running.values():
+            running.heard("the agent has started")
+        seen = "count by (host) (guardian_agent_status_timestamp_seconds)"
+        self.prometheus.wait(f"count({seen}) == {len(self.hosts)}")
         self.prometheus.wait(
             f'guardian_exporter_collector_success{{instance="127.0.0.1:{self.ports["exporter"]}"}} == 1'
         )
@@ -106,17 +114,22 @@ class Watched:
 
     def _ticking(self) -> dict[str, str]:
         """One whose clock can be set."""
-        path, hours = self.site["ticking"].root / "python", self.site["ticking"].root / "moved"
+        path, moved = self.site["ticking"].root / "python", self.site["ticking"].root / "moved"
         path.mkdir()
-        (path / "sitecustomize.py").write_text(SET.format(file=str(hours)), "utf-8")
-        hours.write_text("0")
+        (path / "sitecustomize.py").write_text(SET.format(file=str(moved)), "utf-8")
+        self._set(0)
         return {"PYTHONPATH": str(path)}
+
+    def _set(self, seconds: int) -> None:
+        root = self.site["ticking"].root
+        (root / "moving").write_text(str(seconds))
+        (root / "moving").rename(root / "moved")
 
     def _small(self) -> dict[str, Any]:
         """One with a small disk under its state."""
         return {"by": (*self.by, "sh", "-c", DISK, "sh", str(self.site["small"].state))}
 
-    def _exporter(self) -> subprocess.Popen[bytes]:
+    def _exporter(self) -> None:
         """One that asks the agent of ``frozen`` and serves what it says; and node_exporter's part, for its file."""
         site = self.site["frozen"]
         text = functools.partial(_Quiet, directory=site.root / "text")
@@ -127,7 +140,9 @@ class Watched:
         argv = [sys.executable, "-c", "from guardian.cli.exporter import main; main()", "--config", str(site.yaml)]
         listen = ["--listen", f"127.0.0.1:{self.ports['exporter']}"]
         with (site.root / "exporter.log").open("wb") as log:
-            return subprocess.Popen([*argv, *listen], stdout=log, stderr=log, env=site.env(), cwd=site.root)
+            exporter = subprocess.Popen([*argv, *listen], stdout=log, stderr=log, env=site.env(), cwd=site.root)
+        self.held.callback(exporter.wait, 60)
+        self.held.callback(exporter.terminate)
 
     def _manager(self, name: str) -> Any:
         (self.folder / name).mkdir()
@@ -156,8 +171,8 @@ class Watched:
         yield lambda: self.running["frozen"].signal(signal.SIGCONT)
         # A clock that is set back by ten minutes, an entry of the log altered, and somebody holds the journal, in which
         # a new task is to be written.
-        (ticking.root / "moved").write_text("-600")
-        yield lambda: (ticking.root / "moved").write_text("0")
+        self._set(-600)
+        yield lambda: self._set(0)
         yield _flipped(ticking.state / "log" / "tile" / "entries" / "000")
         yield self._held_journal()
         # A disk that is not there any more.
@@ -171,7 +186,12 @@ class Watched:
         yield lambda: self.monitoring.Alertmanager.start(
             self.folder / "second", self.told.configuration(), self.second.port
         )
-        yield lambda: (local.unlink(), self.prometheus.reload())
+
+        def without() -> None:
+            local.unlink()
+            self.prometheus.reload()
+
+        yield without
         if self.by:
             yield self._larger
 
@@ -194,7 +214,12 @@ class Watched:
         coming = threading.Thread(target=come)
         coming.start()
         self.held.callback(calm.set)
-        return lambda: (calm.set(), coming.join())
+
+        def gone() -> None:
+            calm.set()
+            coming.join()
+
+        return gone
 
     def _unlabelled(self) -> Callable[[], object]:
         path = self.folder / "watch" / "prometheus.yml"
@@ -251,8 +276,6 @@ class Watched:
                 running.signal(signal.SIGTERM)
         for running in self.running.values():
             running.end()
-        self.exporter.terminate()
-        self.exporter.wait(60)
         self.held.close()
 
 
@@ -293,8 +316,11 @@ def watched(initialised: Any, watching: ModuleType, tmp_path_factory: pytest.Tem
     base.write()
     assert base.guardian("backup").code == 0
     made = Watched(folder, base, (agents, sites, watching))
-    yield made
-    made.stop()
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.stop()
 
 
 def test_who_is_told_of_broken_agents_and_of_who_watches_them(watched: Watched) -> None:
