@@ -93,7 +93,7 @@ class Watched:
     def _agent(self, host: str) -> Any:
         site, prepare = self.site[host], getattr(self, f"_{host}", dict)
         self.agents.planned(site, metrics={"listen": f"127.0.0.1:{self.ports[host]}"})
-        more = prepare()
+        more: dict[str, Any] = prepare()
         site.write()
         return self.agents.Running(site, **more)
 
