@@ -288,7 +288,8 @@ def _storage(stored: Stored, said: Prune | RepositoryPosture | LockExtension, at
         if said.total_bytes is None:
             return stored
         return replace(stored, bytes=max(0, said.total_bytes - (said.freed_bytes or 0)))
-    until = said.locked.until if said.locked else None
+    # Locks end when they do, whether anybody can look or not.
+    until = said.locked.until if said.locked else stored.lock_until
     if isinstance(said, LockExtension):
         return replace(stored, lock_until=until)
     broken = next((one.code for one in said.reasons if one.severity == "critical"), "")

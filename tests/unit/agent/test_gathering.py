@@ -235,6 +235,8 @@ def test_what_is_known_of_storage(log: Log, said: Any) -> None:
     stored = facts(log).repositories["main"]
     assert (stored.bytes, stored.immutable, stored.lock_until) == (70, True, locked.until)
     assert stored.posture == said.START + HOUR
+    log.append(RepositoryPosture(**named, kind="s3", outcome="failed", **times))
+    assert facts(log).repositories["main"].lock_until == locked.until, "locks end whether anybody can look or not"
 
 
 def test_a_time_that_is_none_is_passed_over(log: Log, stating: Any, said: Any) -> None:
