@@ -105,8 +105,8 @@ def _storage_facts(node: Node, place: tuple[str, S3Target, S3Address], wish: s3.
     with Account(address, service, secrets) as account:
         listing = s3.list_buckets(account, wish)
         if target.identities:
-            people_ = read_identities(target, service, secrets, node) if people else unread(_NOT_ASKED)
-            facts = {"buckets": listing.listed, "account": people_}
+            identities = read_identities(target, service, secrets, node) if people else unread(_NOT_ASKED)
+            facts = {"buckets": listing.listed, "account": identities}
             yield _ref("s3-account", name, labels), facts, (_run("s3-account", facts),)
         yield from _bucket_views(name, labels, s3.read_each(account, listing, wish, node.heed))
     if is_unread(listing.listed):
