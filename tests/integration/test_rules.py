@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from guardian_exporters.catalogue import BY_NAME
 from guardian_exporters.family import IDENTITY
@@ -117,6 +118,21 @@ def test_rules_use_what_the_catalogue_declares(name: str) -> None:
         # A restart between two scrapes must neither resolve an alert nor begin it anew.
         if not expression.startswith("absent("):
             assert re.findall(r"\b(guardian_\w+)(?:\{[^}]*\})?(?!\w|\[|\{)", expression) == [], rule
+
+
+def test_rules_bear_ten_thousand_hosts() -> None:
+    """What costs most is looked for here; the whole is measured by benchmarks/prometheus_rules.py."""
+    seldom = {"guardian:repo_size_bytes", "guardian:backup_slots_missed"}
+    for path in rulecases.RULES.glob("*.yml"):
+        for group in yaml.safe_load(path.read_text("utf-8"))["groups"]:
+            recorded = {rule.get("record") for rule in group["rules"]}
+            # A series that is not renewed for five minutes is gone for whoever asks for its newest value.
+            assert rulecases.minutes(group.get("interval", "1m")) <= 4 or recorded <= seldom, group["name"]
+        for rule in rulecases.rules(path):
+            # A day of minutes is 1,440 samples of each series, read at every evaluation.
+            assert re.findall(r"\bguardian_\w+(?:\{[^}]*\})?\[\d+d", rule["expr"]) == [], rule
+            for name in seldom & set(re.findall(r"guardian:[\w:]+", rule["expr"])):
+                assert re.search(rf"{name}\[\d+d\]", rule["expr"]), rule
 
 
 def test_hosts_need_nothing_that_only_a_fleet_has() -> None:

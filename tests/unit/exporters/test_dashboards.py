@@ -85,6 +85,18 @@ def test_every_panel_says_what_it_is_and_asks_for_what_there_is(path: Path) -> N
                 assert re.search(rf"(rate|increase)\({counter}\{{[^}}]*\}}\[\$__rate_interval\]\)", expression)
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_lines_over_weeks_are_of_sums_or_of_one_system_or_host(path: Path) -> None:
+    """Of every plan of a province such a line takes minutes to come."""
+    for one in panels(path):
+        for target in (one for one in one["targets"] if one.get("range")):
+            assert one["interval"]
+            for name, chosen in re.findall(r"(guardian[_:][a-z0-9_:]+)\{?([^}]*)", target["expr"]):
+                summed = re.match(r"guardian:(region|tenant|system)_", name)
+                narrow = 'tenant="$tenant"' in chosen and re.search(r'(host|system)="\$', chosen)
+                assert summed or narrow, (one["title"], target["expr"])
+
+
 def test_links_lead_to_dashboards_that_exist() -> None:
     for path in FILES:
         for uid in re.findall(r"/d/([a-z0-9-]+)", path.read_text("utf-8")):
