@@ -79,7 +79,7 @@ def largest(hosts: list[HostPlan], end: float) -> Iterator[bytes]:
                 labels = (*of(host), ("system", plan.system), ("source", plan.source))
                 week = Span(end, 7, 5 * MINUTE)
                 yield series("guardian:rpo_bad", labels, week, 0, 1 / 7 if number == 0 else 0)
-                yield series("guardian_backup_last_success_timestamp_seconds", labels, week, end - DAY, 300)
+                yield series("guardian:rpo_used_ratio", labels, week, 0.3, 0.1)
 
 
 def of(host: HostPlan) -> Labels:
