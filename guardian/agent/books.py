@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from guardian import telemetry
 from guardian.agent.journal import Journal, JournalCorrupt, NotNow
@@ -27,6 +27,7 @@ _MOST: Final = 10_000
 """Changes kept in memory at most; the oldest are forgotten first. The log has what matters of them."""
 
 Change = Callable[[Journal], object]
+T = TypeVar("T")
 
 
 class Books:
@@ -75,6 +76,17 @@ class Books:
                 self._lock.release()
         now = self._clock.now()
         return {task.key: self._known.get(task.key) or TaskRecord(task.key, since=now) for task in wanted}
+
+    def ask(self, question: Callable[[Journal], T]) -> T | None:
+        """What the journal answers; None when it cannot be asked now, or not soon."""
+        if self.trouble is not None or not self._lock.acquire(timeout=_SOON):
+            return None
+        try:
+            return question(self.journal)
+        except Unavailable:
+            return None
+        finally:
+            self._lock.release()
 
     def records(self, tasks: Iterable[Task]) -> dict[str, TaskRecord]:
         """What is known of ``tasks``, by key: from the journal, or from memory while it cannot be used."""

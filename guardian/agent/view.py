@@ -21,7 +21,6 @@ from guardian.agent.status import Sight, counts, status
 from guardian.agent.tasks import planned
 from guardian.backup.due import Decision, decide
 from guardian.clock import Clock, rfc3339
-from guardian.errors import GuardianError
 from guardian.model.job import TaskRecord
 from guardian.model.reason import Reason, reason
 from guardian.model.status import AgentNow, HostStatus, JobNow
@@ -81,10 +80,9 @@ class View:
         if self._log is None:
             self._log = LogFacts(node.log_folder, lambda: self._node().read_log())
         force, now = facts.force, self._clock.now()
-        if self._books.trouble is None:  # else as counted last: nobody who asks waits for a journal that is held
-            with suppress(GuardianError):
-                self._tallies = counts(self._books.journal, force.planned)
-                self._paused = self._books.journal.paused()
+        said = self._books.ask(lambda journal: (counts(journal, force.planned), journal.paused()))
+        if said is not None:  # else as counted last: nobody who asks waits for a journal that is held
+            self._tallies, self._paused = said
         sight = Sight(
             loaded=force.loaded,
             planned=force.planned,
