@@ -70,7 +70,7 @@ class Sweeper:
     def run(self, scenario: str, work: Path, inject: str) -> tuple[bool, list[str]]:
         """Whether the writer was killed, and what it had acknowledged by then."""
         acks = work.with_name(f"{work.name}.acks")
-        acks.unlink(missing_ok=True)
+        acks.write_bytes(b"")  # there before the writer: it may be killed as it opens this file
         pid = self.order(f"{scenario}\t{work}\t{acks}")
         command = ["strace", "-f", "-o", os.devnull, "-e", f"inject={inject}", "-p", pid]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
